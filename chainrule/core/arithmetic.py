@@ -1,0 +1,255 @@
+"""Sums, products, powers, and the exponential and logarithm that powers need.
+
+Rows of the operator table with their folding constructors. `apply` keeps what a user
+typed; the constructors here are for expressions that we make: they fold constants, drop
+0 and 1 and keep signs outside. Two folds change a domain: `0*x` is 0 and `x^0` is 1 also
+where x is undefined or infinite; the domain of a derivation is therefore read from the
+expression as typed.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from chainrule.core.expr import (
+    MINUS_ONE,
+    ONE,
+    TWO,
+    ZERO,
+    Apply,
+    Const,
+    Expr,
+    apply,
+    const,
+    find,
+    infix,
+)
+from chainrule.core.ops import Operator, lookup, register
+
+_LARGEST_BITS = 8192  # a folded constant stays below 2500 digits
+
+
+def _is(node: Expr, value: int) -> bool:
+    return isinstance(node, Const) and node.value == value
+
+
+def _fits(value: int | Fraction) -> bool:
+    value = Fraction(value)
+    return max(value.numerator.bit_length(), value.denominator.bit_length()) <= _LARGEST_BITS
+
+
+def add(a: Expr, b: Expr) -> Expr:
+    """The sum a + b."""
+    if _is(a, 0):
+        return b
+    if _is(b, 0):
+        return a
+    if isinstance(a, Const) and isinstance(b, Const):
+        return const(a.value + b.value, a.decimal or b.decimal)
+    if isinstance(b, Apply) and b.op is NEG:
+        return sub(a, b.args[0])
+    return find(ADD, b, a) or apply(ADD, a, b)
+
+
+def sub(a: Expr, b: Expr) -> Expr:
+    """The difference a - b."""
+    if a is b:
+        return ZERO
+    if _is(b, 0):
+        return a
+    if _is(a, 0):
+        return neg(b)
+    if isinstance(a, Const) and isinstance(b, Const):
+        return const(a.value - b.value, a.decimal or b.decimal)
+    if isinstance(b, Apply) and b.op is NEG:
+        return add(a, b.args[0])
+    return apply(SUB, a, b)
+
+
+def neg(a: Expr) -> Expr:
+    """The negative -a."""
+    if isinstance(a, Const):
+        return const(-a.value, a.decimal)
+    if isinstance(a, Apply) and a.op is NEG:
+        return a.args[0]
+    return apply(NEG, a)
+
+
+def mul(a: Expr, b: Expr) -> Expr:
+    """The product a b; a constant goes first, a sign goes outside."""
+    if a is ONE:
+        return b
+    if b is ONE:
+        return a
+    if isinstance(b, Const):
+        a, b = b, a
+    if isinstance(a, Const):
+        if isinstance(b, Const):
+            if _fits(a.value) and _fits(b.value):
+                return const(a.value * b.value, a.decimal or b.decimal)
+            return apply(MUL, a, b)
+        if a.value == 0:
+            return ZERO
+        if a.value == -1:
+            return neg(b)
+        if a.value == 1:
+            return b
+        if isinstance(b, Apply) and b.op is MUL and isinstance(b.args[0], Const):
+            return mul(mul(a, b.args[0]), b.args[1])
+    if isinstance(a, Apply) and a.op is NEG:
+        return neg(mul(a.args[0], b))
+    if isinstance(b, Apply) and b.op is NEG:
+        return neg(mul(a, b.args[0]))
+    return find(MUL, b, a) or apply(MUL, a, b)
+
+
+def div(a: Expr, b: Expr) -> Expr:
+    """The quotient a / b; a division by 0 is kept as it is."""
+    if b is ONE:
+        return a
+    if isinstance(b, Const) and b.value != 0:
+        if isinstance(a, Const):
+            if _fits(a.value) and _fits(b.value):
+                return const(Fraction(a.value) / b.value, a.decimal or b.decimal)
+            return apply(DIV, a, b)
+        if b.value == -1:
+            return neg(a)
+    if _is(a, 0) and not _is(b, 0):
+        return ZERO
+    if isinstance(a, Apply) and a.op is NEG:
+        return neg(div(a.args[0], b))
+    if isinstance(b, Apply) and b.op is NEG:
+        return neg(div(a, b.args[0]))
+    return apply(DIV, a, b)
+
+
+def power(a: Expr, b: Expr) -> Expr:
+    """The power a^b; x^0 is 1, also at x = 0 (the convention of polynomials)."""
+    if isinstance(b, Const):
+        if b.value == 0:
+            return ONE
+        if b.value == 1:
+            return a
+        folded = fold_power(a, b)
+        if folded is not None:
+            return folded
+    if a is ONE:
+        return ONE
+    return apply(POW, a, b)
+
+
+def fold_power(a: Expr, b: Expr) -> Const | None:
+    """The constant a^b for a constant a and an integer b of reasonable size."""
+    if not isinstance(a, Const) or not isinstance(b, Const) or not isinstance(b.value, int):
+        return None
+    base = Fraction(a.value)
+    bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+    if abs(b.value) * bits > _LARGEST_BITS or (base == 0 and b.value < 0):
+        return None
+    return const(base**b.value, a.decimal or b.decimal)
+
+
+def exp(a: Expr) -> Expr:
+    """The exponential e^a."""
+    if _is(a, 0):
+        return ONE
+    return apply(EXP, a)
+
+
+def ln(a: Expr) -> Expr:
+    """The natural logarithm."""
+    if _is(a, 1):
+        return ZERO
+    if isinstance(a, Apply) and a.op is E:
+        return ONE
+    return apply(LN, a)
+
+
+def reciprocal(a: Expr) -> Expr:
+    """1/a."""
+    return div(ONE, a)
+
+
+def square(a: Expr) -> Expr:
+    """a^2."""
+    return power(a, TWO)
+
+
+def relation(sign: str, a: Expr, b: Expr) -> Expr:
+    """The relation `a sign b` (`>`, `<=`, `!=`, …), as a node: 1 where it holds, else 0."""
+    return apply(lookup(sign), a, b)
+
+
+def _power_by_base(n: Expr, a: Expr, b: Expr) -> Expr:
+    # x^c stays c x^(c-1), never exp(c ln x): that would be undefined at x <= 0.
+    return mul(b, power(a, sub(b, ONE)))
+
+
+def _power_domain(a: Expr, b: Expr) -> tuple[Expr, ...]:
+    if isinstance(b, Const):
+        if isinstance(b.value, int):
+            return (relation("!=", a, ZERO),) if b.value < 0 else ()
+        return (relation(">" if b.value < 0 else ">=", a, ZERO),)
+    return () if isinstance(a, Const) and a.value > 0 else (relation(">", a, ZERO),)
+
+
+def _power_smooth(a: Expr, b: Expr) -> tuple[Expr, ...]:
+    if isinstance(b, Const) and not isinstance(b.value, int) and 0 < b.value < 1:
+        return (relation(">", a, ZERO),)
+    return ()
+
+
+ADD = register(Operator(
+    "add", (2, 2), (lambda n, a, b: ONE, lambda n, a, b: ONE), ("sum rule",),
+    sympy=lambda s, a, b: a + b, mpmath=lambda m, a, b: a + b, numpy="{0} + {1}",
+    latex="+", notation="sum", precedence=10,
+))  # fmt: skip
+SUB = register(Operator(
+    "sub", (2, 2), (lambda n, a, b: ONE, lambda n, a, b: MINUS_ONE), ("difference rule",),
+    sympy=lambda s, a, b: a - b, mpmath=lambda m, a, b: a - b, numpy="{0} - {1}",
+    latex="-", notation="sum", precedence=10,
+))  # fmt: skip
+NEG = register(Operator(
+    "neg", (1, 1), (lambda n, a: MINUS_ONE,), ("constant multiple rule",),
+    sympy=lambda s, a: -a, mpmath=lambda m, a: -a, numpy="-{0}",
+    latex="-", notation="prefix", precedence=15, parity="odd",
+))  # fmt: skip
+MUL = register(Operator(
+    "mul", (2, 2), (lambda n, a, b: b, lambda n, a, b: a), ("product rule",),
+    sympy=lambda s, a, b: a * b, mpmath=lambda m, a, b: a * b, numpy="{0} * {1}",
+    latex=r"\cdot", notation="product", precedence=20,
+))  # fmt: skip
+DIV = register(Operator(
+    "div", (2, 2),
+    (lambda n, a, b: reciprocal(b), lambda n, a, b: neg(div(a, square(b)))), ("quotient rule",),
+    sympy=lambda s, a, b: a / b, mpmath=lambda m, a, b: a / b, numpy="{0} / {1}",
+    latex=r"\frac", notation="fraction", precedence=20,
+    domain=lambda a, b: (relation("!=", b, ZERO),),
+))  # fmt: skip
+POW = register(Operator(
+    "pow", (2, 2), (_power_by_base, lambda n, a, b: mul(n, ln(a))), ("power rule", "exponential rule"),
+    sympy=lambda s, a, b: s.Pow(a, b), mpmath=lambda m, a, b: m.power(a, b), numpy="{0} ** {1}",
+    latex="^", notation="power", precedence=40, domain=_power_domain, smooth=_power_smooth,
+    source="DLMF 4.8.7, 4.2.26",
+))  # fmt: skip
+EXP = register(Operator(
+    "exp", (1, 1), (lambda n, a: n,), ("exponential rule",),
+    sympy=lambda s, a: s.exp(a), mpmath=lambda m, a: m.exp(a), numpy="np.exp({0})",
+    latex=r"\exp", notation="exponential", precedence=50, values=((0, 1),), source="DLMF 4.7.7",
+))  # fmt: skip
+LN = register(Operator(
+    "ln", (1, 1), (lambda n, a: reciprocal(a),), ("logarithm rule",),
+    sympy=lambda s, a: s.log(a), mpmath=lambda m, a: m.ln(a), numpy="np.log({0})",
+    latex=r"\ln", spellings=("log",), domain=lambda a: (relation(">", a, ZERO),),
+    values=((1, 0),), source="DLMF 4.7.1",
+))  # fmt: skip
+E = register(Operator(
+    "e", (0, 0), (), (), sympy=lambda s: s.E, mpmath=lambda m: +m.e, numpy="np.e",
+    latex="e", notation="constant",
+))  # fmt: skip
+PI = register(Operator(
+    "pi", (0, 0), (), (), sympy=lambda s: s.pi, mpmath=lambda m: +m.pi, numpy="np.pi",
+    latex=r"\pi", notation="constant",
+))  # fmt: skip
+
+infix.update({"+": add, "-": sub, "*": mul, "/": div, "^": power})

@@ -1,0 +1,338 @@
+"""The nodes of the expression DAG: constants, symbols, applications.
+
+Nodes are bare, immutable and interned: equal expressions are one object, so equality is
+identity and a shared part is stored once. A node is younger than its arguments, hence
+its `serial` is a topological order, and every walk is a loop. Names, source positions
+and provenance live in side tables, never in a node.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import count
+from typing import Any, TypeVar
+
+from chainrule.core.ops import Operator
+
+T = TypeVar("T")
+Shape = tuple[int | str, ...]
+Number = int | float | Fraction
+
+_REPR_DEPTH = 6
+
+
+class Expr:
+    """A node; build one with `const`, `symbol`, `apply` or the operators of Python."""
+
+    __slots__ = ("args", "serial", "shape")
+    args: tuple[Expr, ...]
+    serial: int
+    shape: Shape
+
+    def __add__(self, other: Expr | Number) -> Expr:
+        return infix["+"](self, lift(other))
+
+    def __radd__(self, other: Number) -> Expr:
+        return infix["+"](lift(other), self)
+
+    def __sub__(self, other: Expr | Number) -> Expr:
+        return infix["-"](self, lift(other))
+
+    def __rsub__(self, other: Number) -> Expr:
+        return infix["-"](lift(other), self)
+
+    def __mul__(self, other: Expr | Number) -> Expr:
+        return infix["*"](self, lift(other))
+
+    def __rmul__(self, other: Number) -> Expr:
+        return infix["*"](lift(other), self)
+
+    def __truediv__(self, other: Expr | Number) -> Expr:
+        return infix["/"](self, lift(other))
+
+    def __rtruediv__(self, other: Number) -> Expr:
+        return infix["/"](lift(other), self)
+
+    def __pow__(self, other: Expr | Number) -> Expr:
+        return infix["^"](self, lift(other))
+
+    def __rpow__(self, other: Number) -> Expr:
+        return infix["^"](lift(other), self)
+
+    def __neg__(self) -> Expr:
+        return infix["-"](ZERO, self)
+
+    def __pos__(self) -> Expr:
+        return self
+
+    def __bool__(self) -> bool:
+        raise TypeError("an expression is neither true nor false; compare nodes with `is`")
+
+    def __copy__(self) -> Expr:
+        return self
+
+    def __deepcopy__(self, _: Any) -> Expr:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Expr], tuple[Any, ...]]:
+        # A flat listing in topological order: unpickling interns and never recurses.
+        order = topological([self])
+        place = {node: i for i, node in enumerate(order)}
+        return _rebuild, (tuple(_row(node, place) for node in order),)
+
+    def __repr__(self) -> str:
+        return _abbreviate(self, _REPR_DEPTH)
+
+
+class Const(Expr):
+    """An exact rational number; `decimal` keeps 0.5 apart from 1/2, for printing."""
+
+    __slots__ = ("decimal", "value")
+    __match_args__ = ("value",)
+    value: int | Fraction
+    decimal: bool
+
+
+class Sym(Expr):
+    """A name with a shape; `()` is a scalar."""
+
+    __slots__ = ("name",)
+    __match_args__ = ("name",)
+    name: str
+
+
+class Apply(Expr):
+    """An operator applied to arguments."""
+
+    __slots__ = ("op",)
+    __match_args__ = ("op", "args")
+    op: Operator
+
+
+infix: dict[str, Callable[[Expr, Expr], Expr]] = {}
+"""What Python's operators build; `chainrule.core.arithmetic` fills it."""
+
+_table: dict[Any, Expr] = {}
+_find = _table.get
+_new = object.__new__
+_lock = threading.Lock()
+_serials = count()
+_sweep_at = 500_000
+
+
+def _enter(key: Any, node: Expr) -> Expr:
+    global _sweep_at
+    with _lock:
+        present = _find(key)
+        if present is not None:
+            return present
+        node.serial = next(_serials)
+        _table[key] = node
+        if len(_table) > _sweep_at:
+            _sweep()
+            _sweep_at = max(500_000, 2 * len(_table))
+    return node
+
+
+def _sweep() -> None:
+    """Drop the nodes that only the table holds: users before arguments, so one pass does."""
+    entries = sorted(_table.items(), key=lambda entry: entry[1].serial)
+    entries.pop()  # the node being entered
+    while entries:
+        entry = entries.pop()
+        if sys.getrefcount(entry[1]) == 3:  # the table, the entry, the argument of this call
+            del _table[entry[0]]
+
+
+def const(value: Number, decimal: bool = False) -> Const:
+    """The constant of this value; a float is the decimal number it prints as.
+
+    >>> const(0.1), const(Fraction(1, 2)), const(2) is const(2.0)
+    (0.1, 1/2, False)
+    """
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError(f"{value} is not a number an expression can hold")
+        value, decimal = Fraction(repr(value)), True
+    if isinstance(value, Fraction):
+        if decimal and not _terminates(value):
+            decimal = False
+        if value.denominator == 1:
+            value = value.numerator
+    key = (value, decimal)
+    node = _find(key)
+    if node is None:
+        fresh = _new(Const)
+        fresh.args, fresh.shape, fresh.value, fresh.decimal = (), (), value, decimal
+        node = _enter(key, fresh)
+    return node  # type: ignore[return-value]
+
+
+def _terminates(value: Fraction) -> bool:
+    rest = value.denominator
+    if rest.bit_length() > 1100:
+        return False
+    twos = (rest & -rest).bit_length() - 1
+    rest >>= twos
+    fives = 0
+    while rest % 5 == 0:
+        rest //= 5
+        fives += 1
+    return rest == 1 and max(twos, fives) <= 330
+
+
+def symbol(name: str, shape: Shape = ()) -> Sym:
+    """The symbol of this name and shape."""
+    key = (name, shape)
+    node = _find(key)
+    if node is None:
+        fresh = _new(Sym)
+        fresh.args, fresh.shape, fresh.name = (), shape, name
+        node = _enter(key, fresh)
+    return node  # type: ignore[return-value]
+
+
+def apply(op: Operator, *args: Expr) -> Apply:
+    """The application of `op`, as written: nothing is folded."""
+    key = (op, args)
+    node = _find(key)
+    if node is None:
+        fresh = _new(Apply)
+        fresh.op, fresh.args, fresh.shape = op, args, ()
+        node = _enter(key, fresh)
+    return node  # type: ignore[return-value]
+
+
+def find(op: Operator, *args: Expr) -> Expr | None:
+    """The application of `op`, if it is there already."""
+    return _find((op, args))
+
+
+def lift(value: Expr | Number) -> Expr:
+    """An expression as it is; a number as a constant. TypeError for anything else."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)):
+        raise TypeError(f"{value!r} is not a number or an expression")
+    return const(value)
+
+
+ZERO, ONE, TWO, MINUS_ONE = const(0), const(1), const(2), const(-1)
+HALF = const(Fraction(1, 2))
+
+
+def topological(roots: Iterable[Expr]) -> list[Expr]:
+    """The nodes below the roots (and the roots), arguments before users."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for argument in stack.pop().args:
+            if argument not in seen:
+                seen.add(argument)
+                stack.append(argument)
+    return sorted(seen, key=_serial)
+
+
+def _serial(node: Expr) -> int:
+    return node.serial
+
+
+def fold(roots: Sequence[Expr], visit: Callable[[Expr, list[T]], T]) -> list[T]:
+    """Compute `visit(node, results of its arguments)` once a node; the roots' results."""
+    done: dict[Expr, T] = {}
+    for node in topological(roots):
+        done[node] = visit(node, [done[a] for a in node.args])
+    return [done[root] for root in roots]
+
+
+def substitute(roots: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list[Expr]:
+    """The roots with nodes replaced, once (not inside a replacement); structure is kept."""
+
+    def visit(node: Expr, args: list[Expr]) -> Expr:
+        if node in replacements:
+            return replacements[node]
+        if isinstance(node, Apply) and any(a is not b for a, b in zip(args, node.args, strict=True)):
+            return apply(node.op, *args)
+        return node
+
+    return fold(roots, visit)
+
+
+def free_symbols(roots: Iterable[Expr]) -> list[Sym]:
+    """The symbols in order of appearance, from the left."""
+    seen: set[Expr] = set()
+    found = []
+    stack = list(roots)[::-1]
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            if isinstance(node, Sym):
+                found.append(node)
+            stack.extend(reversed(node.args))
+    return found
+
+
+def depends_on(roots: Sequence[Expr], symbols: Iterable[Expr]) -> set[Expr]:
+    """The nodes below the roots that any of the symbols can be reached from."""
+    dependent = set(symbols)
+    for node in topological(roots):
+        if not dependent.isdisjoint(node.args):
+            dependent.add(node)
+    return dependent
+
+
+def _abbreviate(node: Expr, depth: int) -> str:
+    if isinstance(node, Const):
+        return number_text(node)
+    if isinstance(node, Sym):
+        return node.name
+    assert isinstance(node, Apply)
+    inner = ", ".join(_abbreviate(a, depth - 1) for a in node.args[:8]) if depth else "…"
+    return f"{node.op.name}({inner}{', …' if len(node.args) > 8 else ''})"
+
+
+def number_text(node: Const) -> str:
+    """The constant as the language writes it: `2`, `-1/3`, `0.25`, `1e-12`."""
+    value = Fraction(node.value)
+    if not node.decimal:
+        return str(node.value)
+    digits = 0
+    scaled = value
+    while scaled.denominator != 1:
+        scaled *= 10
+        digits += 1
+    whole = str(abs(scaled.numerator))
+    sign = "-" if value < 0 else ""
+    if digits == 0:
+        stripped = whole.rstrip("0")
+        zeros = len(whole) - len(stripped)
+        return f"{sign}{stripped}e{zeros}" if zeros > 15 else f"{sign}{whole}.0"
+    if digits > 15 and len(whole) < digits - 5:
+        return f"{sign}{whole}e-{digits}"
+    whole = whole.rjust(digits + 1, "0")
+    return f"{sign}{whole[:-digits]}.{whole[-digits:]}"
+
+
+def _row(node: Expr, place: Mapping[Expr, int]) -> tuple[Any, ...]:
+    if isinstance(node, Const):
+        return ("const", node.value, node.decimal)
+    if isinstance(node, Sym):
+        return ("symbol", node.name, node.shape)
+    assert isinstance(node, Apply)
+    return ("apply", node.op, *(place[a] for a in node.args))
+
+
+def _rebuild(listing: tuple[tuple[Any, ...], ...]) -> Expr:
+    nodes: list[Expr] = []
+    for kind, first, *rest in listing:
+        if kind == "const":
+            nodes.append(const(first, *rest))
+        elif kind == "symbol":
+            nodes.append(symbol(first, *rest))
+        else:
+            nodes.append(apply(first, *(nodes[i] for i in rest)))
+    return nodes[-1]

@@ -1,0 +1,142 @@
+"""The row type of the operator table, and the registry of its rows.
+
+Everything anyone wants to know about an operator stands in its row: the parser, the two
+passes, the printers, the code generator, the bridges to SymPy and mpmath and the tests
+all read it. To add a function is to add a row in `chainrule.core.table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from chainrule.core.expr import Apply, Expr
+
+Notation = Literal[
+    "function", "sum", "product", "fraction", "power", "prefix", "relation", "bars", "floor",
+    "ceil", "root", "piecewise", "constant", "exponential", "logarithm",
+]  # fmt: skip
+Parity = Literal["odd", "even", ""]
+
+
+def _none(*_: Expr) -> tuple[Expr, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """A set of points where an operator has no derivative, and what is used there.
+
+    `where` is a relation over the operator's arguments; `convention` is a formula in the
+    words of the row (`abs'(0) = 0`).
+    """
+
+    where: Expr
+    convention: str
+
+
+def _no_kinks(*_: Expr) -> tuple[Kink, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operator:
+    """One row of the operator table.
+
+    Attributes:
+        name: the canonical spelling in the language.
+        arity: the least and the greatest number of arguments (None: no limit).
+        partials: the local derivative for each argument, a function of the node and its
+            arguments; for a variadic row one function of the node and the slot.
+        rules: the textbook's name of the rule, one for all slots or one a slot.
+        sympy: the counterpart, given the sympy module and the converted arguments.
+        mpmath: the value, given the mpmath context and the arguments' values. It shares
+            nothing with `partials`: it is what they are checked against.
+        numpy: a stable NumPy expression over `{0}`, `{1}`, …; of a variadic row, over `{args}`.
+        notation: how it is set; `latex` is the head (`\\sin`) or the sign (`\\le`).
+        precedence: binding power of the notation (10 sums … 50 atoms).
+        domain: relations under which the value is a real number.
+        smooth: further relations under which the derivative is one.
+        kinks: where there is no derivative, with the convention used there.
+        values: exact values at integers, for the simplifier.
+        source: where the derivative is written down.
+    """
+
+    name: str
+    arity: tuple[int, int | None]
+    partials: tuple[Callable[..., Expr], ...]
+    rules: tuple[str, ...]
+    sympy: Callable[..., Any]
+    mpmath: Callable[..., Any]
+    numpy: str
+    latex: str
+    notation: Notation = "function"
+    precedence: int = 50
+    spellings: tuple[str, ...] = ()
+    domain: Callable[..., tuple[Expr, ...]] = _none
+    smooth: Callable[..., tuple[Expr, ...]] = _none
+    kinks: Callable[..., tuple[Kink, ...]] = _no_kinks
+    values: tuple[tuple[int, int], ...] = ()
+    parity: Parity = ""
+    source: str = ""
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def variadic(self) -> bool:
+        """Whether the number of arguments is open."""
+        return self.arity[1] is None
+
+    def accepts(self, count: int) -> bool:
+        """Whether `count` arguments are in the row's arity."""
+        low, high = self.arity
+        return low <= count and (high is None or count <= high)
+
+    def partial(self, node: Apply, slot: int) -> Expr:
+        """The local derivative of `node` by its argument number `slot`."""
+        if self.variadic:
+            return self.partials[0](node, slot)
+        return self.partials[slot](node, *node.args)
+
+    def rule(self, slot: int) -> str:
+        """The textbook's name of the rule for argument number `slot`."""
+        return self.rules[min(slot, len(self.rules) - 1)]
+
+    def __reduce__(self) -> tuple[Callable[[str], Operator], tuple[str]]:
+        return lookup, (self.name,)
+
+
+_rows: dict[str, Operator] = {}
+_spellings: dict[str, Operator] = {}
+
+
+def register(row: Operator) -> Operator:
+    """Enter a row; refuse a duplicate spelling and a count that does not fit the arity."""
+    for spelling in (row.name, *row.spellings):
+        if spelling in _spellings:
+            raise ValueError(f"two rows are spelled {spelling!r}")
+    low, high = row.arity
+    needed = 1 if high is None else high
+    if len(row.partials) != needed or len(row.rules) not in (1, needed) and low:
+        raise ValueError(f"row {row.name!r} needs {needed} partials, and one rule or {needed}")
+    _rows[row.name] = row
+    _spellings.update(dict.fromkeys((row.name, *row.spellings), row))
+    return row
+
+
+def lookup(spelling: str) -> Operator:
+    """The row with this name or spelling; KeyError where there is none."""
+    return _spellings[spelling]
+
+
+def rows() -> Iterator[Operator]:
+    """Every row, in the order of the table."""
+    return iter(_rows.values())
+
+
+def spellings() -> dict[str, Operator]:
+    """Every spelling and its row."""
+    return dict(_spellings)

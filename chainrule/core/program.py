@@ -1,0 +1,61 @@
+"""What a text says once it is read: statements, outputs, and how it was understood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chainrule.core.errors import Span
+from chainrule.core.expr import Expr, Shape, substitute, symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A reading that could have been another one.
+
+    Attributes:
+        message: how it was read, in one line.
+        span: the place in the source.
+        hint: what to write for the other reading.
+    """
+
+    message: str
+    span: Span
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Statements in order; the last ones are the outputs.
+
+    Attributes:
+        source: the text.
+        assignments: name and expression of each statement, outputs included; an expression
+            refers to earlier names by their symbols.
+        outputs: the names of the outputs, in order.
+        vector: whether the output was written as a vector `[…]`.
+        variables: what `d/dx` in the text names, else empty.
+        arguments: the arguments of `f(x) = …`, else empty.
+        order: of `d^2/dx^2`.
+        declared: shapes of declared names.
+        notices: ambiguous places and how they were read.
+    """
+
+    source: str
+    assignments: tuple[tuple[str, Expr], ...]
+    outputs: tuple[str, ...]
+    vector: bool = False
+    variables: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    order: int = 1
+    declared: Mapping[str, Shape] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+    def written_out(self) -> dict[str, Expr]:
+        """Each statement over the free names alone."""
+        known: dict[Expr, Expr] = {}
+        out: dict[str, Expr] = {}
+        for name, expression in self.assignments:
+            (out[name],) = substitute([expression], known)
+            known[symbol(name)] = out[name]
+        return out

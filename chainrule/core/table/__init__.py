@@ -1,0 +1,14 @@
+"""The operator table, by family. Importing it registers every row."""
+
+from chainrule.core import arithmetic
+from chainrule.core.table import elementary, hyperbolic, neural, piecewise, special, trigonometric
+
+__all__ = [
+    "arithmetic",
+    "elementary",
+    "hyperbolic",
+    "neural",
+    "piecewise",
+    "special",
+    "trigonometric",
+]

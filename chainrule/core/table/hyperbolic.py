@@ -1,0 +1,68 @@
+"""The six hyperbolic functions and their inverses (DLMF 4.34, 4.38)."""
+
+from __future__ import annotations
+
+from chainrule.core.arithmetic import add, mul, neg, reciprocal, relation, square, sub
+from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Expr, apply
+from chainrule.core.table.piecewise import ABS
+from chainrule.core.table.rows import unary
+from chainrule.core.table.trigonometric import inverse, root_of
+
+
+def _not_zero(a: Expr) -> tuple[Expr, ...]:
+    return (relation("!=", a, ZERO),)
+
+
+def _inside(a: Expr) -> tuple[Expr, ...]:
+    return (relation(">", a, MINUS_ONE), relation("<", a, ONE))
+
+
+def _names(short: str) -> tuple[str, ...]:
+    return (f"ar{short}",)
+
+
+SINH = unary("sinh", lambda n, a: apply(COSH, a), values=((0, 0),), parity="odd", source="DLMF 4.34.1")
+COSH = unary("cosh", lambda n, a: apply(SINH, a), values=((0, 1),), parity="even", source="DLMF 4.34.2")
+TANH = unary("tanh", lambda n, a: sub(ONE, square(n)), values=((0, 0),), parity="odd", source="DLMF 4.34.3")
+CSCH = unary(
+    "csch", lambda n, a: neg(mul(n, apply(COTH, a))), numpy="1 / np.sinh({0})", parity="odd",
+    latex=r"\operatorname{csch}", spellings=("cosech",), domain=_not_zero, source="DLMF 4.34.4",
+)  # fmt: skip
+SECH = unary(
+    "sech", lambda n, a: neg(mul(n, apply(TANH, a))), numpy="1 / np.cosh({0})", parity="even",
+    latex=r"\operatorname{sech}", values=((0, 1),), source="DLMF 4.34.5",
+)  # fmt: skip
+COTH = unary(
+    "coth", lambda n, a: neg(square(apply(CSCH, a))), numpy="1 / np.tanh({0})", parity="odd",
+    domain=_not_zero, source="DLMF 4.34.6",
+)  # fmt: skip
+
+inverse(
+    "sinh", lambda n, a: reciprocal(root_of(add(square(a), ONE))), values=((0, 0),),
+    spellings=_names("sinh"), parity="odd", source="DLMF 4.38.9",
+)  # fmt: skip
+inverse(
+    "cosh", lambda n, a: reciprocal(root_of(sub(square(a), ONE))), values=((1, 0),),
+    spellings=_names("cosh"), domain=lambda a: (relation(">=", a, ONE),),
+    smooth=lambda a: (relation(">", a, ONE),), source="DLMF 4.38.10",
+)  # fmt: skip
+inverse(
+    "tanh", lambda n, a: reciprocal(sub(ONE, square(a))), values=((0, 0),),
+    spellings=_names("tanh"), domain=_inside, parity="odd", source="DLMF 4.38.11",
+)  # fmt: skip
+inverse(
+    "csch", lambda n, a: neg(reciprocal(mul(apply(ABS, a), root_of(add(ONE, square(a)))))),
+    numpy="np.arcsinh(1 / {0})", spellings=_names("csch"), domain=_not_zero, parity="odd",
+    source="DLMF 4.38.12, for both signs",
+)  # fmt: skip
+inverse(
+    "sech", lambda n, a: neg(reciprocal(mul(a, root_of(sub(ONE, square(a)))))),
+    numpy="np.arccosh(1 / {0})", spellings=_names("sech"), values=((1, 0),),
+    domain=lambda a: (relation(">", a, ZERO), relation("<=", a, ONE)),
+    smooth=lambda a: (relation("<", a, ONE),), source="DLMF 4.38.13",
+)  # fmt: skip
+inverse(
+    "coth", lambda n, a: reciprocal(sub(ONE, square(a))), numpy="np.arctanh(1 / {0})",
+    spellings=_names("coth"), domain=lambda a: (relation(">", apply(ABS, a), ONE),), parity="odd",
+    source="DLMF 4.38.14",
+)  # fmt: skip

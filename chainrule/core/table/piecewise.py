@@ -1,0 +1,159 @@
+"""Functions with kinks and jumps: absolute value, rounding, extrema, relations, cases.
+
+At a kink there is no derivative; each row says which value is used there.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.core.arithmetic import add, reciprocal, relation
+from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply
+from chainrule.core.ops import Kink, Operator, register
+from chainrule.core.table.rows import unary
+
+
+def _at_zero(convention: str) -> Callable[[Expr], tuple[Kink, ...]]:
+    return lambda a: (Kink(relation("==", a, ZERO), convention),)
+
+
+def _at_integers(convention: str) -> Callable[[Expr], tuple[Kink, ...]]:
+    return lambda a: (Kink(relation("==", a, apply(FLOOR, a)), convention),)
+
+
+ABS = unary(
+    "abs", lambda n, a: apply(SIGN, a), rule="absolute value", sympy=lambda s, a: s.Abs(a),
+    mpmath=lambda m, a: abs(a), latex=r"\left|", notation="bars", parity="even",
+    spellings=("Abs",), values=((0, 0),), kinks=_at_zero("sign(0) = 0"), source="DLMF 1.9.7 on the real line",
+)  # fmt: skip
+SIGN = unary(
+    "sign", lambda n, a: ZERO, spellings=("sgn", "signum"), latex=r"\operatorname{sign}",
+    rule="constant between jumps", parity="odd", values=((0, 0),), kinks=_at_zero("sign'(0) = 0"),
+)  # fmt: skip
+FLOOR = unary(
+    "floor", lambda n, a: ZERO, latex=r"\lfloor", notation="floor", rule="constant between jumps",
+    kinks=_at_integers("floor' = 0 at integers"),
+)  # fmt: skip
+CEIL = unary(
+    "ceil", lambda n, a: ZERO, latex=r"\lceil", notation="ceil", rule="constant between jumps",
+    spellings=("ceiling",), sympy=lambda s, a: s.ceiling(a), kinks=_at_integers("ceil' = 0 at integers"),
+)  # fmt: skip
+HEAVISIDE = unary(
+    "heaviside", lambda n, a: ZERO, latex=r"\operatorname{heaviside}", rule="constant between jumps",
+    spellings=("Heaviside",), sympy=lambda s, a: s.Heaviside(a, s.Rational(1, 2)),
+    mpmath=lambda m, a: (1 + m.sign(a)) / 2, numpy="np.heaviside({0}, 0.5)",
+    kinks=_at_zero("heaviside(0) = 1/2, heaviside'(0) = 0"),
+)  # fmt: skip
+
+
+def cases(*branches: Expr) -> Expr:
+    """`{e1 if c1, e2 if c2, …, default}`; without a default it is undefined elsewhere."""
+    if len(set(branches[::2])) == 1 and len(branches) % 2:
+        return branches[0]
+    return apply(PIECEWISE, *branches)
+
+
+def _extremum(name: str, beyond: str, below: str, choose: Callable[..., Any]) -> Operator:
+    def partial(node: Apply, slot: int) -> Expr:
+        own = node.args[slot]
+        others = [a for i, a in enumerate(node.args) if i != slot]
+        if not others:
+            return ONE
+        rest = others[0] if len(others) == 1 else apply(node.op, *others)
+        # Ties share equally, so that the slopes of all arguments add up to 1.
+        tied = ONE
+        for other in others:
+            tied = add(tied, ONE if len(others) == 1 else relation("==", own, other))
+        return cases(
+            ONE, relation(beyond, own, rest), ZERO, relation(below, own, rest), reciprocal(tied)
+        )
+
+    def kinks(*args: Expr) -> tuple[Kink, ...]:
+        ties = []
+        for i, a in enumerate(args):
+            for b in args[i + 1 :]:
+                ties.append(Kink(relation("==", a, b), f"ties of {name} share the slope equally"))
+        return tuple(ties[:6])
+
+    return register(Operator(
+        name, (1, None), (partial,), (f"slope of the {name}imum",),
+        sympy=lambda s, *args: getattr(s, name.capitalize())(*args),
+        mpmath=lambda m, *args: choose(args),
+        numpy=f"np.{name}imum.reduce(np.broadcast_arrays({{args}}))",
+        latex=f"\\{name}", kinks=kinks,
+    ))  # fmt: skip
+
+
+MAX = _extremum("max", ">", "<", max)
+MIN = _extremum("min", "<", ">", min)
+
+
+def _relation(sign: str, latex: str, numpy: str, test: Callable[[Any, Any], Any], *spellings: str) -> None:
+    def sympy(s: Any, a: Any, b: Any) -> Any:
+        holds = {"==": s.Eq, "!=": s.Ne}.get(sign, test)(a, b)
+        return s.Piecewise((1, holds), (0, True))
+
+    register(Operator(
+        sign, (2, 2), (lambda n, a, b: ZERO, lambda n, a, b: ZERO), ("constant between jumps",),
+        sympy=sympy, mpmath=lambda m, a, b: m.mpf(bool(test(a, b))), numpy=f"({{0}} {numpy} {{1}})",
+        latex=latex, notation="relation", precedence=5, spellings=spellings,
+        kinks=lambda a, b: (Kink(relation("==", a, b), "a relation's derivative is 0"),),
+    ))  # fmt: skip
+
+
+_relation("<", "<", "<", operator.lt)
+_relation("<=", r"\le", "<=", operator.le, "≤")
+_relation(">", ">", ">", operator.gt)
+_relation(">=", r"\ge", ">=", operator.ge, "≥")
+_relation("==", "=", "==", operator.eq)
+_relation("!=", r"\ne", "!=", operator.ne, "≠")
+
+
+def _case_partial(node: Apply, slot: int) -> Expr:
+    """The slope of the branch at `slot`, 1 where it is chosen; conditions have slope 0."""
+    last = len(node.args) - 1
+    if slot % 2 and slot < len(node.args):
+        return ZERO
+    branches: list[Expr] = []
+    for i in range(0, last, 2):
+        branches += [ONE if i == slot else ZERO, node.args[i + 1]]
+    if len(node.args) % 2:
+        branches.append(ONE if slot == last else ZERO)
+    return cases(*branches)
+
+
+def _case_sympy(s: Any, *args: Any) -> Any:
+    pairs = [(args[i], _truth(s, args[i + 1])) for i in range(0, len(args) - 1, 2)]
+    return s.Piecewise(*pairs, *([(args[-1], True)] if len(args) % 2 else []))
+
+
+def _truth(s: Any, condition: Any) -> Any:
+    # A relation arrives as its 0/1 value; its own condition is the first piece's.
+    if isinstance(condition, s.Piecewise):
+        return condition.args[0][1]
+    return s.Ne(condition, 0)
+
+
+def _case_value(m: Any, *args: Any) -> Any:
+    for i in range(0, len(args) - 1, 2):
+        if args[i + 1] != 0:
+            return args[i]
+    return args[-1] if len(args) % 2 else m.nan
+
+
+def _case_kinks(*args: Expr) -> tuple[Kink, ...]:
+    edges = []
+    for condition in args[1::2]:
+        if isinstance(condition, Apply) and condition.op.notation == "relation":
+            joint = relation("==", *condition.args)
+            edges.append(Kink(joint, "at a joint the branch that holds there is used"))
+    return tuple(edges)
+
+
+PIECEWISE = register(Operator(
+    "piecewise", (1, None), (_case_partial,), ("slope of the branch that holds",),
+    sympy=_case_sympy, mpmath=_case_value, numpy="np.select({args})", latex="cases",
+    notation="piecewise", kinks=_case_kinks,
+))  # fmt: skip

@@ -1,0 +1,53 @@
+"""The error function, the gamma function and its logarithmic derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.core.arithmetic import PI, add, div, exp, mul, neg, relation, square
+from chainrule.core.expr import ONE, TWO, ZERO, Apply, Expr, apply
+from chainrule.core.ops import Operator, register
+from chainrule.core.table.elementary import SQRT
+from chainrule.core.table.piecewise import FLOOR
+from chainrule.core.table.rows import unary
+
+
+def _no_pole(a: Expr) -> tuple[Expr, ...]:
+    """The poles are 0, -1, -2, …: a is positive, or not an integer."""
+    if isinstance(a, Apply) and a.op.name == "exp":
+        return ()
+    return (relation(">", add(relation(">", a, ZERO), relation("!=", a, apply(FLOOR, a))), ZERO),)
+
+
+ERF = unary(
+    "erf", lambda n, a: div(mul(TWO, exp(neg(square(a)))), apply(SQRT, apply(PI))),
+    latex=r"\operatorname{erf}", numpy="np.vectorize(math.erf, otypes=[float])({0})",
+    values=((0, 0),), parity="odd", source="DLMF 7.2.1",
+)  # fmt: skip
+GAMMA = unary(
+    "gamma", lambda n, a: mul(n, apply(DIGAMMA, a)), latex=r"\Gamma", spellings=("Gamma", "Γ"),
+    numpy="np.vectorize(math.gamma, otypes=[float])({0})", domain=_no_pole,
+    values=((1, 1), (2, 1), (3, 2), (4, 6), (5, 24)), source="DLMF 5.2.2",
+)  # fmt: skip
+DIGAMMA = unary(
+    "digamma", lambda n, a: apply(POLYGAMMA, ONE, a), latex=r"\operatorname{digamma}",
+    numpy="scipy.special.digamma({0})", domain=_no_pole, source="DLMF 5.2.2, 5.15.1",
+)  # fmt: skip
+
+
+def _no_order_slope(n: Apply, order: Expr, a: Expr) -> Expr:
+    raise ValueError("polygamma(n, x) has no derivative by its order n, a whole number")
+
+
+def _polygamma(m: Any, order: Any, a: Any) -> Any:
+    return m.polygamma(int(order), a)
+
+
+POLYGAMMA = register(Operator(
+    "polygamma", (2, 2),
+    (_no_order_slope, lambda n, k, a: apply(POLYGAMMA, add(k, ONE), a)),
+    ("no rule", "derivative of polygamma"),
+    sympy=lambda s, k, a: s.polygamma(k, a), mpmath=_polygamma,
+    numpy="scipy.special.polygamma({0}, {1})", latex=r"\operatorname{polygamma}",
+    domain=lambda k, a: _no_pole(a), source="DLMF 5.15",
+))  # fmt: skip
