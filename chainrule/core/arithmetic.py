@@ -19,10 +19,11 @@ from chainrule.core.expr import (
     Apply,
     Const,
     Expr,
+    applications_of,
     apply,
     const,
-    find,
-    infix,
+    create,
+    define_operators,
 )
 from chainrule.core.ops import Operator, lookup, register
 
@@ -34,45 +35,66 @@ def _is(node: Expr, value: int) -> bool:
 
 
 def _fits(value: int | Fraction) -> bool:
-    value = Fraction(value)
     return max(value.numerator.bit_length(), value.denominator.bit_length()) <= _LARGEST_BITS
+
+
+def _unsigned(a: Expr) -> tuple[bool, Expr]:
+    """Whether an odd number of signs stands before a, and what they stand before."""
+    odd = False
+    while a.op is NEG:
+        a, odd = a.args[0], not odd
+    return odd, a
 
 
 def add(a: Expr, b: Expr) -> Expr:
     """The sum a + b."""
-    if _is(a, 0):
-        return b
-    if _is(b, 0):
+    if b.op is NEG:
+        odd, b = _unsigned(b)
+        return sub(a, b) if odd else add(a, b)
+    if type(a) is Const:
+        if type(b) is Const:
+            return const(a.value + b.value, a.decimal or b.decimal)
+        if a.value == 0:
+            return b
+    elif type(b) is Const and b.value == 0:
         return a
-    if isinstance(a, Const) and isinstance(b, Const):
-        return const(a.value + b.value, a.decimal or b.decimal)
-    if isinstance(b, Apply) and b.op is NEG:
-        return sub(a, b.args[0])
-    return find(ADD, b, a) or apply(ADD, a, b)
+    key = (a, b)
+    node = _sums.get(key)
+    if node is None:
+        node = _sums.get((b, a))
+        if node is None:
+            return create(ADD, key, _sums)
+    return node
 
 
 def sub(a: Expr, b: Expr) -> Expr:
     """The difference a - b."""
     if a is b:
         return ZERO
-    if _is(b, 0):
+    if b.op is NEG:
+        odd, b = _unsigned(b)
+        return add(a, b) if odd else sub(a, b)
+    if type(a) is Const:
+        if type(b) is Const:
+            return const(a.value - b.value, a.decimal or b.decimal)
+        if a.value == 0:
+            return neg(b)
+    elif type(b) is Const and b.value == 0:
         return a
-    if _is(a, 0):
-        return neg(b)
-    if isinstance(a, Const) and isinstance(b, Const):
-        return const(a.value - b.value, a.decimal or b.decimal)
-    if isinstance(b, Apply) and b.op is NEG:
-        return add(a, b.args[0])
-    return apply(SUB, a, b)
+    key = (a, b)
+    node = _differences.get(key)
+    return create(SUB, key, _differences) if node is None else node
 
 
 def neg(a: Expr) -> Expr:
     """The negative -a."""
-    if isinstance(a, Const):
+    if type(a) is Const:
         return const(-a.value, a.decimal)
-    if isinstance(a, Apply) and a.op is NEG:
+    if a.op is NEG:
         return a.args[0]
-    return apply(NEG, a)
+    key = (a,)
+    node = _negatives.get(key)
+    return create(NEG, key, _negatives) if node is None else node
 
 
 def mul(a: Expr, b: Expr) -> Expr:
@@ -81,58 +103,78 @@ def mul(a: Expr, b: Expr) -> Expr:
         return b
     if b is ONE:
         return a
-    if isinstance(b, Const):
+    if a.op is NEG or b.op is NEG:
+        odd_a, a = _unsigned(a)
+        odd_b, b = _unsigned(b)
+        return mul(a, b) if odd_a == odd_b else neg(mul(a, b))
+    if type(b) is Const:
         a, b = b, a
-    if isinstance(a, Const):
-        if isinstance(b, Const):
-            if _fits(a.value) and _fits(b.value):
-                return const(a.value * b.value, a.decimal or b.decimal)
-            return apply(MUL, a, b)
-        if a.value == 0:
-            return ZERO
-        if a.value == -1:
-            return neg(b)
-        if a.value == 1:
-            return b
-        if isinstance(b, Apply) and b.op is MUL and isinstance(b.args[0], Const):
-            return mul(mul(a, b.args[0]), b.args[1])
-    if isinstance(a, Apply) and a.op is NEG:
-        return neg(mul(a.args[0], b))
-    if isinstance(b, Apply) and b.op is NEG:
-        return neg(mul(a, b.args[0]))
-    return find(MUL, b, a) or apply(MUL, a, b)
+    if type(a) is Const:
+        return _scaled(a, b)
+    key = (a, b)
+    node = _products.get(key)
+    if node is None:
+        node = _products.get((b, a))
+        if node is None:
+            return create(MUL, key, _products)
+    return node
+
+
+def _scaled(a: Const, b: Expr) -> Expr:
+    """a b for a constant a; a constant factor of b is drawn in."""
+    negative = False
+    while True:
+        if b.op is NEG:
+            odd, b = _unsigned(b)
+            negative ^= odd
+        c = b.args[0] if b.op is MUL else b
+        if type(c) is not Const or not (_fits(a.value) and _fits(c.value)):
+            break
+        a = const(a.value * c.value, a.decimal or c.decimal)
+        if c is b:
+            return neg(a) if negative else a
+        b = b.args[1]
+    if type(b) is Const or a.value not in (-1, 0, 1):
+        key = (a, b)
+        product: Expr | None = _products.get(key)
+        if product is None:
+            product = create(MUL, key, _products)
+    else:
+        product = ZERO if a.value == 0 else b if a.value == 1 else neg(b)
+    return neg(product) if negative else product
 
 
 def div(a: Expr, b: Expr) -> Expr:
     """The quotient a / b; a division by 0 is kept as it is."""
     if b is ONE:
         return a
-    if isinstance(b, Const) and b.value != 0:
-        if isinstance(a, Const):
+    if a.op is NEG or b.op is NEG:
+        odd_a, a = _unsigned(a)
+        odd_b, b = _unsigned(b)
+        return div(a, b) if odd_a == odd_b else neg(div(a, b))
+    if type(b) is Const and b.value != 0:
+        if type(a) is Const:
             if _fits(a.value) and _fits(b.value):
                 return const(Fraction(a.value) / b.value, a.decimal or b.decimal)
             return apply(DIV, a, b)
         if b.value == -1:
             return neg(a)
-    if _is(a, 0) and not _is(b, 0):
+    if type(a) is Const and a.value == 0 and not (type(b) is Const and b.value == 0):
         return ZERO
-    if isinstance(a, Apply) and a.op is NEG:
-        return neg(div(a.args[0], b))
-    if isinstance(b, Apply) and b.op is NEG:
-        return neg(div(a, b.args[0]))
     return apply(DIV, a, b)
 
 
 def power(a: Expr, b: Expr) -> Expr:
     """The power a^b; x^0 is 1, also at x = 0 (the convention of polynomials)."""
-    if isinstance(b, Const):
+    if type(b) is Const:
         if b.value == 0:
             return ONE
         if b.value == 1:
             return a
-        folded = fold_power(a, b)
-        if folded is not None:
-            return folded
+        if type(a) is Const:
+            folded = fold_power(a, b)
+            if folded is not None:
+                return folded
     if a is ONE:
         return ONE
     return apply(POW, a, b)
@@ -199,57 +241,60 @@ def _power_smooth(a: Expr, b: Expr) -> tuple[Expr, ...]:
     return ()
 
 
-ADD = register(Operator(
+ADD: Operator = register(Operator(
     "add", (2, 2), (lambda n, a, b: ONE, lambda n, a, b: ONE), ("sum rule",),
     sympy=lambda s, a, b: a + b, mpmath=lambda m, a, b: a + b, numpy="{0} + {1}",
     latex="+", notation="sum", precedence=10,
 ))  # fmt: skip
-SUB = register(Operator(
+SUB: Operator = register(Operator(
     "sub", (2, 2), (lambda n, a, b: ONE, lambda n, a, b: MINUS_ONE), ("difference rule",),
     sympy=lambda s, a, b: a - b, mpmath=lambda m, a, b: a - b, numpy="{0} - {1}",
     latex="-", notation="sum", precedence=10,
 ))  # fmt: skip
-NEG = register(Operator(
+NEG: Operator = register(Operator(
     "neg", (1, 1), (lambda n, a: MINUS_ONE,), ("constant multiple rule",),
     sympy=lambda s, a: -a, mpmath=lambda m, a: -a, numpy="-{0}",
     latex="-", notation="prefix", precedence=15, parity="odd",
 ))  # fmt: skip
-MUL = register(Operator(
+MUL: Operator = register(Operator(
     "mul", (2, 2), (lambda n, a, b: b, lambda n, a, b: a), ("product rule",),
     sympy=lambda s, a, b: a * b, mpmath=lambda m, a, b: a * b, numpy="{0} * {1}",
     latex=r"\cdot", notation="product", precedence=20,
 ))  # fmt: skip
-DIV = register(Operator(
+DIV: Operator = register(Operator(
     "div", (2, 2),
     (lambda n, a, b: reciprocal(b), lambda n, a, b: neg(div(a, square(b)))), ("quotient rule",),
     sympy=lambda s, a, b: a / b, mpmath=lambda m, a, b: a / b, numpy="{0} / {1}",
     latex=r"\frac", notation="fraction", precedence=20,
     domain=lambda a, b: (relation("!=", b, ZERO),),
 ))  # fmt: skip
-POW = register(Operator(
-    "pow", (2, 2), (_power_by_base, lambda n, a, b: mul(n, ln(a))), ("power rule", "exponential rule"),
+POW: Operator = register(Operator(
+    "pow", (2, 2), (_power_by_base, lambda n, a, b: mul(n, ln(a))),
+    ("power rule", "exponential rule"),
     sympy=lambda s, a, b: s.Pow(a, b), mpmath=lambda m, a, b: m.power(a, b), numpy="{0} ** {1}",
     latex="^", notation="power", precedence=40, domain=_power_domain, smooth=_power_smooth,
     source="DLMF 4.8.7, 4.2.26",
 ))  # fmt: skip
-EXP = register(Operator(
+EXP: Operator = register(Operator(
     "exp", (1, 1), (lambda n, a: n,), ("exponential rule",),
     sympy=lambda s, a: s.exp(a), mpmath=lambda m, a: m.exp(a), numpy="np.exp({0})",
     latex=r"\exp", notation="exponential", precedence=50, values=((0, 1),), source="DLMF 4.7.7",
 ))  # fmt: skip
-LN = register(Operator(
+LN: Operator = register(Operator(
     "ln", (1, 1), (lambda n, a: reciprocal(a),), ("logarithm rule",),
     sympy=lambda s, a: s.log(a), mpmath=lambda m, a: m.ln(a), numpy="np.log({0})",
     latex=r"\ln", spellings=("log",), domain=lambda a: (relation(">", a, ZERO),),
     values=((1, 0),), source="DLMF 4.7.1",
 ))  # fmt: skip
-E = register(Operator(
+E: Operator = register(Operator(
     "e", (0, 0), (), (), sympy=lambda s: s.E, mpmath=lambda m: +m.e, numpy="np.e",
     latex="e", notation="constant",
 ))  # fmt: skip
-PI = register(Operator(
+PI: Operator = register(Operator(
     "pi", (0, 0), (), (), sympy=lambda s: s.pi, mpmath=lambda m: +m.pi, numpy="np.pi",
     latex=r"\pi", notation="constant",
 ))  # fmt: skip
 
-infix.update({"+": add, "-": sub, "*": mul, "/": div, "^": power})
+_sums, _differences = applications_of(ADD), applications_of(SUB)
+_products, _negatives = applications_of(MUL), applications_of(NEG)
+define_operators(add, sub, mul, div, power)

@@ -12,6 +12,10 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chainrule.core.expr import Expr
 
 _WIDEST = 72
 
@@ -70,7 +74,11 @@ class ShapeError(ChainruleError):
 
 
 class DomainError(ChainruleError):
-    """A value outside the domain of an expression."""
+    """A value outside the domain of an expression; `needs` is the relation that fails."""
+
+    def __init__(self, message: str, *, needs: Expr | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.needs = needs
 
 
 class UsageError(ChainruleError):

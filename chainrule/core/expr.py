@@ -8,13 +8,12 @@ and provenance live in side tables, never in a node.
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from itertools import count
+from operator import attrgetter
 from typing import Any, TypeVar
 
+from chainrule.core.interning import applications, constants, enter, symbols
 from chainrule.core.ops import Operator
 
 T = TypeVar("T")
@@ -25,45 +24,49 @@ _REPR_DEPTH = 6
 
 
 class Expr:
-    """A node; build one with `const`, `symbol`, `apply` or the operators of Python."""
+    """A node; build one with `const`, `symbol`, `apply` or the operators of Python.
+
+    `op` is None for all but applications.
+    """
 
     __slots__ = ("args", "serial", "shape")
+    op: Operator | None = None
     args: tuple[Expr, ...]
     serial: int
     shape: Shape
 
     def __add__(self, other: Expr | Number) -> Expr:
-        return infix["+"](self, lift(other))
+        return _add(self, other if isinstance(other, Expr) else lift(other))
 
     def __radd__(self, other: Number) -> Expr:
-        return infix["+"](lift(other), self)
+        return _add(lift(other), self)
 
     def __sub__(self, other: Expr | Number) -> Expr:
-        return infix["-"](self, lift(other))
+        return _sub(self, other if isinstance(other, Expr) else lift(other))
 
     def __rsub__(self, other: Number) -> Expr:
-        return infix["-"](lift(other), self)
+        return _sub(lift(other), self)
 
     def __mul__(self, other: Expr | Number) -> Expr:
-        return infix["*"](self, lift(other))
+        return _mul(self, other if isinstance(other, Expr) else lift(other))
 
     def __rmul__(self, other: Number) -> Expr:
-        return infix["*"](lift(other), self)
+        return _mul(lift(other), self)
 
     def __truediv__(self, other: Expr | Number) -> Expr:
-        return infix["/"](self, lift(other))
+        return _div(self, other if isinstance(other, Expr) else lift(other))
 
     def __rtruediv__(self, other: Number) -> Expr:
-        return infix["/"](lift(other), self)
+        return _div(lift(other), self)
 
     def __pow__(self, other: Expr | Number) -> Expr:
-        return infix["^"](self, lift(other))
+        return _power(self, lift(other))
 
     def __rpow__(self, other: Number) -> Expr:
-        return infix["^"](lift(other), self)
+        return _power(lift(other), self)
 
     def __neg__(self) -> Expr:
-        return infix["-"](ZERO, self)
+        return _sub(ZERO, self)
 
     def __pos__(self) -> Expr:
         return self
@@ -112,39 +115,21 @@ class Apply(Expr):
     op: Operator
 
 
-infix: dict[str, Callable[[Expr, Expr], Expr]] = {}
-"""What Python's operators build; `chainrule.core.arithmetic` fills it."""
+_add: Callable[[Expr, Expr], Expr]
+_sub: Callable[[Expr, Expr], Expr]
+_mul: Callable[[Expr, Expr], Expr]
+_div: Callable[[Expr, Expr], Expr]
+_power: Callable[[Expr, Expr], Expr]
 
-_table: dict[Any, Expr] = {}
-_find = _table.get
+
+def define_operators(*operators: Callable[[Expr, Expr], Expr]) -> None:
+    """What Python's `+ - * / **` build; `chainrule.core.arithmetic` says it."""
+    global _add, _sub, _mul, _div, _power
+    _add, _sub, _mul, _div, _power = operators
+
+
 _new = object.__new__
-_lock = threading.Lock()
-_serials = count()
-_sweep_at = 500_000
-
-
-def _enter(key: Any, node: Expr) -> Expr:
-    global _sweep_at
-    with _lock:
-        present = _find(key)
-        if present is not None:
-            return present
-        node.serial = next(_serials)
-        _table[key] = node
-        if len(_table) > _sweep_at:
-            _sweep()
-            _sweep_at = max(500_000, 2 * len(_table))
-    return node
-
-
-def _sweep() -> None:
-    """Drop the nodes that only the table holds: users before arguments, so one pass does."""
-    entries = sorted(_table.items(), key=lambda entry: entry[1].serial)
-    entries.pop()  # the node being entered
-    while entries:
-        entry = entries.pop()
-        if sys.getrefcount(entry[1]) == 3:  # the table, the entry, the argument of this call
-            del _table[entry[0]]
+_serial = attrgetter("serial")
 
 
 def const(value: Number, decimal: bool = False) -> Const:
@@ -153,22 +138,23 @@ def const(value: Number, decimal: bool = False) -> Const:
     >>> const(0.1), const(Fraction(1, 2)), const(2) is const(2.0)
     (0.1, 1/2, False)
     """
-    if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise ValueError(f"{value} is not a number an expression can hold")
-        value, decimal = Fraction(repr(value)), True
-    if isinstance(value, Fraction):
-        if decimal and not _terminates(value):
-            decimal = False
-        if value.denominator == 1:
-            value = value.numerator
+    if type(value) is not int:
+        if isinstance(value, float):
+            if value != value or value in (float("inf"), float("-inf")):
+                raise ValueError(f"{value} is not a number an expression can hold")
+            value, decimal = Fraction(repr(value)), True
+        if isinstance(value, Fraction):
+            if decimal and not _terminates(value):
+                decimal = False
+            if value.denominator == 1:
+                value = value.numerator
     key = (value, decimal)
-    node = _find(key)
+    node = constants.get(key)
     if node is None:
         fresh = _new(Const)
         fresh.args, fresh.shape, fresh.value, fresh.decimal = (), (), value, decimal
-        node = _enter(key, fresh)
-    return node  # type: ignore[return-value]
+        node = enter(constants, key, fresh)
+    return node  # type: ignore[no-any-return]
 
 
 def _terminates(value: Fraction) -> bool:
@@ -187,28 +173,39 @@ def _terminates(value: Fraction) -> bool:
 def symbol(name: str, shape: Shape = ()) -> Sym:
     """The symbol of this name and shape."""
     key = (name, shape)
-    node = _find(key)
+    node = symbols.get(key)
     if node is None:
         fresh = _new(Sym)
         fresh.args, fresh.shape, fresh.name = (), shape, name
-        node = _enter(key, fresh)
-    return node  # type: ignore[return-value]
+        node = enter(symbols, key, fresh)
+    return node  # type: ignore[no-any-return]
 
 
 def apply(op: Operator, *args: Expr) -> Apply:
     """The application of `op`, as written: nothing is folded."""
-    key = (op, args)
-    node = _find(key)
-    if node is None:
-        fresh = _new(Apply)
-        fresh.op, fresh.args, fresh.shape = op, args, ()
-        node = _enter(key, fresh)
-    return node  # type: ignore[return-value]
+    table = applications.get(op)
+    if table is None:
+        table = applications_of(op)
+    node = table.get(args)
+    return create(op, args, table) if node is None else node
+
+
+def applications_of(op: Operator) -> dict[tuple[Expr, ...], Apply]:
+    """The table of the applications of `op`, for those who look up often."""
+    return applications.setdefault(op, {})
+
+
+def create(op: Operator, args: tuple[Expr, ...], table: dict[tuple[Expr, ...], Apply]) -> Apply:
+    """A new application of `op` for its table."""
+    node = _new(Apply)
+    node.op, node.args, node.shape = op, args, ()
+    return enter(table, args, node)
 
 
 def find(op: Operator, *args: Expr) -> Expr | None:
     """The application of `op`, if it is there already."""
-    return _find((op, args))
+    table = applications.get(op)
+    return None if table is None else table.get(args)
 
 
 def lift(value: Expr | Number) -> Expr:
@@ -236,8 +233,20 @@ def topological(roots: Iterable[Expr]) -> list[Expr]:
     return sorted(seen, key=_serial)
 
 
-def _serial(node: Expr) -> int:
-    return node.serial
+def postorder(root: Expr) -> list[Expr]:
+    """The nodes below the root, arguments first, from the left: as one reads the text."""
+    order: list[Expr] = []
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        node, left = stack.pop()
+        if left:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((a, False) for a in reversed(node.args))
+    return order
 
 
 def fold(roots: Sequence[Expr], visit: Callable[[Expr, list[T]], T]) -> list[T]:
@@ -254,7 +263,9 @@ def substitute(roots: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list
     def visit(node: Expr, args: list[Expr]) -> Expr:
         if node in replacements:
             return replacements[node]
-        if isinstance(node, Apply) and any(a is not b for a, b in zip(args, node.args, strict=True)):
+        if isinstance(node, Apply) and any(
+            a is not b for a, b in zip(args, node.args, strict=True)
+        ):
             return apply(node.op, *args)
         return node
 

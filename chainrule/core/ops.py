@@ -120,7 +120,7 @@ def register(row: Operator) -> Operator:
             raise ValueError(f"two rows are spelled {spelling!r}")
     low, high = row.arity
     needed = 1 if high is None else high
-    if len(row.partials) != needed or len(row.rules) not in (1, needed) and low:
+    if len(row.partials) != needed or (len(row.rules) not in (1, needed) and low):
         raise ValueError(f"row {row.name!r} needs {needed} partials, and one rule or {needed}")
     _rows[row.name] = row
     _spellings.update(dict.fromkeys((row.name, *row.spellings), row))

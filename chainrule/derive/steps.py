@@ -159,6 +159,27 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Joint:
+    """What happens at a kink: the output's value and slope just left and just right of it."""
+
+    output: str
+    variable: str
+    at: Number
+    values: tuple[float, float]
+    slopes: tuple[float, float]
+
+    @property
+    def continuous(self) -> bool:
+        """Whether the values meet."""
+        return self.values[0] == self.values[1]
+
+    @property
+    def smooth(self) -> bool:
+        """Whether values and slopes meet: there is a derivative."""
+        return self.continuous and self.slopes[0] == self.slopes[1]
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """What one oracle says.
 
@@ -208,7 +229,8 @@ class Derivation:
             or weighted sum; see `Target`.
         domain: relations (as typed, unsimplified) under which the function is real and smooth.
         kinks: where there is no derivative, and the convention used there.
-        remarks: one-line statements (`a joint at x = 0 has slopes 0 and 1`).
+        joints: what happens at kinks that could be located.
+        remarks: one-line statements about how it was derived.
         point: the values of `--at`.
     """
 
@@ -228,6 +250,7 @@ class Derivation:
     targets: tuple[tuple[Target, ...], ...]
     domain: tuple[Expr, ...] = ()
     kinks: tuple[Kink, ...] = ()
+    joints: tuple[Joint, ...] = ()
     remarks: tuple[str, ...] = ()
     point: Mapping[str, Number] = field(default_factory=dict)
 

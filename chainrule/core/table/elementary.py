@@ -9,6 +9,7 @@ from chainrule.core.expr import ONE, TWO, ZERO, Expr, const
 from chainrule.core.ops import Operator, register
 from chainrule.core.table.rows import unary
 
+
 def _positive(a: Expr) -> tuple[Expr, ...]:
     return (relation(">", a, ZERO),)
 
@@ -17,29 +18,30 @@ def _real_cbrt(m: Any, a: Any) -> Any:
     return -m.cbrt(-a) if a < 0 else m.cbrt(a)
 
 
-SQRT = unary(
+SQRT: Operator = unary(
     "sqrt", lambda n, a: reciprocal(mul(TWO, n)), rule="square root rule",
     notation="root", domain=lambda a: (relation(">=", a, ZERO),), smooth=_positive,
-    values=((0, 0), (1, 1), (4, 2), (9, 3), (16, 4), (25, 5), (36, 6), (49, 7), (64, 8), (81, 9), (100, 10)),
+    values=tuple((k * k, k) for k in range(11)),
     source="DLMF 4.2.26, 4.7.7",
 )  # fmt: skip
-CBRT = unary(
+CBRT: Operator = unary(
     "cbrt", lambda n, a: reciprocal(mul(const(3), square(n))), rule="cube root rule",
     sympy=lambda s, a: s.real_root(a, 3), mpmath=_real_cbrt, latex=r"\sqrt[3]", notation="root",
     smooth=lambda a: (relation("!=", a, ZERO),), parity="odd",
     values=((0, 0), (1, 1), (8, 2), (27, 3), (64, 4)), source="the inverse of u^3",
 )  # fmt: skip
-LOG10 = unary(
+LOG10: Operator = unary(
     "log10", lambda n, a: reciprocal(mul(a, ln(const(10)))), rule="logarithm rule",
     sympy=lambda s, a: s.log(a, 10), latex=r"\log_{10}", domain=_positive,
     spellings=("lg",), values=((1, 0), (10, 1), (100, 2), (1000, 3)), source="DLMF 4.2.17",
 )  # fmt: skip
-LOG2 = unary(
+LOG2: Operator = unary(
     "log2", lambda n, a: reciprocal(mul(a, ln(TWO))), rule="logarithm rule",
-    sympy=lambda s, a: s.log(a, 2), mpmath=lambda m, a: m.log(a, 2), latex=r"\log_{2}", domain=_positive,
+    sympy=lambda s, a: s.log(a, 2), mpmath=lambda m, a: m.log(a, 2), latex=r"\log_{2}",
+    domain=_positive,
     spellings=("lb",), values=((1, 0), (2, 1), (4, 2), (8, 3), (16, 4)), source="DLMF 4.2.17",
 )  # fmt: skip
-LOG = register(Operator(
+LOG: Operator = register(Operator(
     "logb", (2, 2),
     (
         lambda n, a, b: reciprocal(mul(a, ln(b))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chainrule.core.arithmetic import add, mul, neg, reciprocal, relation, square, sub
 from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Expr, apply
+from chainrule.core.ops import Operator
 from chainrule.core.table.piecewise import ABS
 from chainrule.core.table.rows import unary
 from chainrule.core.table.trigonometric import inverse, root_of
@@ -21,18 +22,24 @@ def _names(short: str) -> tuple[str, ...]:
     return (f"ar{short}",)
 
 
-SINH = unary("sinh", lambda n, a: apply(COSH, a), values=((0, 0),), parity="odd", source="DLMF 4.34.1")
-COSH = unary("cosh", lambda n, a: apply(SINH, a), values=((0, 1),), parity="even", source="DLMF 4.34.2")
-TANH = unary("tanh", lambda n, a: sub(ONE, square(n)), values=((0, 0),), parity="odd", source="DLMF 4.34.3")
-CSCH = unary(
+SINH: Operator = unary(
+    "sinh", lambda n, a: apply(COSH, a), values=((0, 0),), parity="odd", source="DLMF 4.34.1"
+)
+COSH: Operator = unary(
+    "cosh", lambda n, a: apply(SINH, a), values=((0, 1),), parity="even", source="DLMF 4.34.2"
+)
+TANH: Operator = unary(
+    "tanh", lambda n, a: sub(ONE, square(n)), values=((0, 0),), parity="odd", source="DLMF 4.34.3"
+)
+CSCH: Operator = unary(
     "csch", lambda n, a: neg(mul(n, apply(COTH, a))), numpy="1 / np.sinh({0})", parity="odd",
     latex=r"\operatorname{csch}", spellings=("cosech",), domain=_not_zero, source="DLMF 4.34.4",
 )  # fmt: skip
-SECH = unary(
+SECH: Operator = unary(
     "sech", lambda n, a: neg(mul(n, apply(TANH, a))), numpy="1 / np.cosh({0})", parity="even",
     latex=r"\operatorname{sech}", values=((0, 1),), source="DLMF 4.34.5",
 )  # fmt: skip
-COTH = unary(
+COTH: Operator = unary(
     "coth", lambda n, a: neg(square(apply(CSCH, a))), numpy="1 / np.tanh({0})", parity="odd",
     domain=_not_zero, source="DLMF 4.34.6",
 )  # fmt: skip

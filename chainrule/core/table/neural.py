@@ -25,22 +25,25 @@ def _logistic(m: Any, a: Any) -> Any:
     return 1 / (1 + m.exp(-a))
 
 
-SIGMOID = unary(
-    "sigmoid", lambda n, a: mul(n, sub(ONE, n)), latex=r"\operatorname{sigmoid}", spellings=("logistic", "expit"),
+SIGMOID: Operator = unary(
+    "sigmoid", lambda n, a: mul(n, sub(ONE, n)), latex=r"\operatorname{sigmoid}",
+    spellings=("logistic", "expit"),
     sympy=lambda s, a: 1 / (1 + s.exp(-a)), mpmath=_logistic,
     numpy="0.5 * (1 + np.tanh(0.5 * {0}))", source="Bishop 2006, eq. 4.88",
 )  # fmt: skip
-SOFTPLUS = unary(
+SOFTPLUS: Operator = unary(
     "softplus", lambda n, a: apply(SIGMOID, a), latex=r"\operatorname{softplus}",
     sympy=lambda s, a: s.log(1 + s.exp(a)), mpmath=lambda m, a: m.log1p(m.exp(a)),
     numpy="np.logaddexp(0, {0})", source="Dugas et al. 2001, eq. 2",
 )  # fmt: skip
-RELU = unary(
+RELU: Operator = unary(
     "relu", lambda n, a: relation(">", a, ZERO), latex=r"\operatorname{relu}",
-    sympy=lambda s, a: s.Max(0, a), mpmath=lambda m, a: max(a, m.mpf(0)), numpy="np.maximum({0}, 0)",
-    kinks=lambda a: (Kink(relation("==", a, ZERO), "relu'(0) = 0"),), source="Glorot et al. 2011, sec. 3",
+    sympy=lambda s, a: s.Max(0, a), mpmath=lambda m, a: max(a, m.mpf(0)),
+    numpy="np.maximum({0}, 0)",
+    kinks=lambda a: (Kink(relation("==", a, ZERO), "relu'(0) = 0"),),
+    source="Glorot et al. 2011, sec. 3",
 )  # fmt: skip
-LEAKY_RELU = register(Operator(
+LEAKY_RELU: Operator = register(Operator(
     "leaky_relu", (2, 2),
     (
         lambda n, a, slope: cases(ONE, relation(">", a, ZERO), slope),
@@ -53,20 +56,21 @@ LEAKY_RELU = register(Operator(
     kinks=lambda a, slope: (Kink(relation("==", a, ZERO), "leaky_relu'(0) = the slope below 0"),),
     source="Maas et al. 2013, sec. 2",
 ))  # fmt: skip
-ELU = unary(
+ELU: Operator = unary(
     "elu", lambda n, a: cases(ONE, relation(">", a, ZERO), exp(a)), latex=r"\operatorname{elu}",
     sympy=lambda s, a: s.Piecewise((a, a > 0), (s.exp(a) - 1, True)),
     mpmath=lambda m, a: a if a > 0 else m.expm1(a),
     numpy="np.where({0} > 0, {0}, np.expm1(np.minimum({0}, 0)))",
     source="Clevert et al. 2016, eq. 3, with alpha = 1: its slope at 0 is 1 from both sides",
 )  # fmt: skip
-GELU = unary(
-    "gelu", lambda n, a: add(_normal_cdf(a), mul(a, _normal_density(a))), latex=r"\operatorname{gelu}",
+GELU: Operator = unary(
+    "gelu", lambda n, a: add(_normal_cdf(a), mul(a, _normal_density(a))),
+    latex=r"\operatorname{gelu}",
     sympy=lambda s, a: a * (1 + s.erf(a / s.sqrt(2))) / 2, mpmath=lambda m, a: a * m.ncdf(a),
     numpy="0.5 * {0} * np.vectorize(math.erfc, otypes=[float])(-{0} / np.sqrt(2))",
     source="Hendrycks & Gimpel 2016, eq. 1",
 )  # fmt: skip
-SILU = unary(
+SILU: Operator = unary(
     "silu", lambda n, a: mul(apply(SIGMOID, a), add(ONE, mul(a, sub(ONE, apply(SIGMOID, a))))),
     spellings=("swish",), latex=r"\operatorname{silu}",
     sympy=lambda s, a: a / (1 + s.exp(-a)), mpmath=lambda m, a: a * _logistic(m, a),

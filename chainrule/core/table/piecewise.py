@@ -23,25 +23,28 @@ def _at_integers(convention: str) -> Callable[[Expr], tuple[Kink, ...]]:
     return lambda a: (Kink(relation("==", a, apply(FLOOR, a)), convention),)
 
 
-ABS = unary(
+ABS: Operator = unary(
     "abs", lambda n, a: apply(SIGN, a), rule="absolute value", sympy=lambda s, a: s.Abs(a),
     mpmath=lambda m, a: abs(a), latex=r"\left|", notation="bars", parity="even",
-    spellings=("Abs",), values=((0, 0),), kinks=_at_zero("sign(0) = 0"), source="DLMF 1.9.7 on the real line",
+    spellings=("Abs",), values=((0, 0),), kinks=_at_zero("sign(0) = 0"),
+    source="DLMF 1.9.7 on the real line",
 )  # fmt: skip
-SIGN = unary(
+SIGN: Operator = unary(
     "sign", lambda n, a: ZERO, spellings=("sgn", "signum"), latex=r"\operatorname{sign}",
     rule="constant between jumps", parity="odd", values=((0, 0),), kinks=_at_zero("sign'(0) = 0"),
 )  # fmt: skip
-FLOOR = unary(
+FLOOR: Operator = unary(
     "floor", lambda n, a: ZERO, latex=r"\lfloor", notation="floor", rule="constant between jumps",
     kinks=_at_integers("floor' = 0 at integers"),
 )  # fmt: skip
-CEIL = unary(
+CEIL: Operator = unary(
     "ceil", lambda n, a: ZERO, latex=r"\lceil", notation="ceil", rule="constant between jumps",
-    spellings=("ceiling",), sympy=lambda s, a: s.ceiling(a), kinks=_at_integers("ceil' = 0 at integers"),
+    spellings=("ceiling",), sympy=lambda s, a: s.ceiling(a),
+    kinks=_at_integers("ceil' = 0 at integers"),
 )  # fmt: skip
-HEAVISIDE = unary(
-    "heaviside", lambda n, a: ZERO, latex=r"\operatorname{heaviside}", rule="constant between jumps",
+HEAVISIDE: Operator = unary(
+    "heaviside", lambda n, a: ZERO, latex=r"\operatorname{heaviside}",
+    rule="constant between jumps",
     spellings=("Heaviside",), sympy=lambda s, a: s.Heaviside(a, s.Rational(1, 2)),
     mpmath=lambda m, a: (1 + m.sign(a)) / 2, numpy="np.heaviside({0}, 0.5)",
     kinks=_at_zero("heaviside(0) = 1/2, heaviside'(0) = 0"),
@@ -63,7 +66,7 @@ def _extremum(name: str, beyond: str, below: str, choose: Callable[..., Any]) ->
             return ONE
         rest = others[0] if len(others) == 1 else apply(node.op, *others)
         # Ties share equally, so that the slopes of all arguments add up to 1.
-        tied = ONE
+        tied: Expr = ONE
         for other in others:
             tied = add(tied, ONE if len(others) == 1 else relation("==", own, other))
         return cases(
@@ -86,11 +89,13 @@ def _extremum(name: str, beyond: str, below: str, choose: Callable[..., Any]) ->
     ))  # fmt: skip
 
 
-MAX = _extremum("max", ">", "<", max)
-MIN = _extremum("min", "<", ">", min)
+MAX: Operator = _extremum("max", ">", "<", max)
+MIN: Operator = _extremum("min", "<", ">", min)
 
 
-def _relation(sign: str, latex: str, numpy: str, test: Callable[[Any, Any], Any], *spellings: str) -> None:
+def _relation(
+    sign: str, latex: str, numpy: str, test: Callable[[Any, Any], Any], *spellings: str
+) -> None:
     def sympy(s: Any, a: Any, b: Any) -> Any:
         holds = {"==": s.Eq, "!=": s.Ne}.get(sign, test)(a, b)
         return s.Piecewise((1, holds), (0, True))
@@ -112,16 +117,23 @@ _relation("!=", r"\ne", "!=", operator.ne, "≠")
 
 
 def _case_partial(node: Apply, slot: int) -> Expr:
-    """The slope of the branch at `slot`, 1 where it is chosen; conditions have slope 0."""
-    last = len(node.args) - 1
-    if slot % 2 and slot < len(node.args):
-        return ZERO
-    branches: list[Expr] = []
-    for i in range(0, last, 2):
-        branches += [ONE if i == slot else ZERO, node.args[i + 1]]
+    """The slope of the branch at `slot`, 1 where it is chosen; conditions have slope 0.
+
+    A branch `if a == b` holds on no interval, so it gives no slope: the branches around it
+    do. Likewise `a != b` holds wherever a slope is asked for.
+    """
+    pairs = [(i, node.args[i + 1]) for i in range(0, len(node.args) - 1, 2)]
+    chosen: list[Expr] = []
+    for i, condition in pairs:
+        sign = condition.op.name if isinstance(condition, Apply) else ""
+        own = ONE if i == slot else ZERO
+        if sign == "!=":
+            return cases(*chosen, own)
+        if sign != "==":
+            chosen += [own, condition]
     if len(node.args) % 2:
-        branches.append(ONE if slot == last else ZERO)
-    return cases(*branches)
+        chosen.append(ONE if slot == len(node.args) - 1 else ZERO)
+    return cases(*chosen) if chosen else ZERO
 
 
 def _case_sympy(s: Any, *args: Any) -> Any:
@@ -131,7 +143,7 @@ def _case_sympy(s: Any, *args: Any) -> Any:
 
 def _truth(s: Any, condition: Any) -> Any:
     # A relation arrives as its 0/1 value; its own condition is the first piece's.
-    if isinstance(condition, s.Piecewise):
+    if isinstance(condition, s.Piecewise) and [e for e, _ in condition.args] == [1, 0]:
         return condition.args[0][1]
     return s.Ne(condition, 0)
 
@@ -152,7 +164,7 @@ def _case_kinks(*args: Expr) -> tuple[Kink, ...]:
     return tuple(edges)
 
 
-PIECEWISE = register(Operator(
+PIECEWISE: Operator = register(Operator(
     "piecewise", (1, None), (_case_partial,), ("slope of the branch that holds",),
     sympy=_case_sympy, mpmath=_case_value, numpy="np.select({args})", latex="cases",
     notation="piecewise", kinks=_case_kinks,

@@ -19,17 +19,17 @@ def _no_pole(a: Expr) -> tuple[Expr, ...]:
     return (relation(">", add(relation(">", a, ZERO), relation("!=", a, apply(FLOOR, a))), ZERO),)
 
 
-ERF = unary(
+ERF: Operator = unary(
     "erf", lambda n, a: div(mul(TWO, exp(neg(square(a)))), apply(SQRT, apply(PI))),
     latex=r"\operatorname{erf}", numpy="np.vectorize(math.erf, otypes=[float])({0})",
     values=((0, 0),), parity="odd", source="DLMF 7.2.1",
 )  # fmt: skip
-GAMMA = unary(
+GAMMA: Operator = unary(
     "gamma", lambda n, a: mul(n, apply(DIGAMMA, a)), latex=r"\Gamma", spellings=("Gamma", "Γ"),
     numpy="np.vectorize(math.gamma, otypes=[float])({0})", domain=_no_pole,
     values=((1, 1), (2, 1), (3, 2), (4, 6), (5, 24)), source="DLMF 5.2.2",
 )  # fmt: skip
-DIGAMMA = unary(
+DIGAMMA: Operator = unary(
     "digamma", lambda n, a: apply(POLYGAMMA, ONE, a), latex=r"\operatorname{digamma}",
     numpy="scipy.special.digamma({0})", domain=_no_pole, source="DLMF 5.2.2, 5.15.1",
 )  # fmt: skip
@@ -40,10 +40,14 @@ def _no_order_slope(n: Apply, order: Expr, a: Expr) -> Expr:
 
 
 def _polygamma(m: Any, order: Any, a: Any) -> Any:
+    if order < 0 or order != int(order):
+        return m.nan
+    if order > 100 or a < -1000:
+        raise OverflowError("mpmath would add up too many terms")
     return m.polygamma(int(order), a)
 
 
-POLYGAMMA = register(Operator(
+POLYGAMMA: Operator = register(Operator(
     "polygamma", (2, 2),
     (_no_order_slope, lambda n, k, a: apply(POLYGAMMA, add(k, ONE), a)),
     ("no rule", "derivative of polygamma"),

@@ -7,9 +7,10 @@ from typing import Any
 
 from chainrule.core.arithmetic import add, mul, neg, reciprocal, relation, square, sub
 from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Expr, apply
+from chainrule.core.ops import Operator
 from chainrule.core.table.elementary import SQRT
-from chainrule.core.table.rows import unary
 from chainrule.core.table.piecewise import ABS
+from chainrule.core.table.rows import unary
 
 
 def _cos_not_zero(a: Expr) -> tuple[Expr, ...]:
@@ -47,34 +48,43 @@ def inverse(short: str, derivative: Callable[[Expr, Expr], Expr], **columns: Any
     columns.setdefault("mpmath", lambda m, a: getattr(m, f"a{short}")(a))
     columns.setdefault("numpy", f"np.arc{short}({{0}})")
     columns.setdefault("latex", rf"\operatorname{{arc{short}}}")
-    unary(f"arc{short}", derivative, spellings=(f"a{short}", *columns.pop("spellings", ())), **columns)
+    unary(
+        f"arc{short}", derivative, spellings=(f"a{short}", *columns.pop("spellings", ())), **columns
+    )
 
 
-SIN = unary("sin", lambda n, a: apply(COS, a), values=((0, 0),), parity="odd", source="DLMF 4.20.1")
-COS = unary("cos", lambda n, a: neg(apply(SIN, a)), values=((0, 1),), parity="even", source="DLMF 4.20.2")
-TAN = unary(
+SIN: Operator = unary(
+    "sin", lambda n, a: apply(COS, a), values=((0, 0),), parity="odd", source="DLMF 4.20.1"
+)
+COS: Operator = unary(
+    "cos", lambda n, a: neg(apply(SIN, a)), values=((0, 1),), parity="even", source="DLMF 4.20.2"
+)
+TAN: Operator = unary(
     "tan", lambda n, a: square(apply(SEC, a)), values=((0, 0),), parity="odd",
     spellings=("tg",), domain=_cos_not_zero, source="DLMF 4.20.3",
 )  # fmt: skip
-CSC = unary(
+CSC: Operator = unary(
     "csc", lambda n, a: neg(mul(n, apply(COT, a))), numpy="1 / np.sin({0})", spellings=("cosec",),
     parity="odd", domain=_sin_not_zero, source="DLMF 4.20.4",
 )  # fmt: skip
-SEC = unary(
+SEC: Operator = unary(
     "sec", lambda n, a: mul(n, apply(TAN, a)), numpy="1 / np.cos({0})", values=((0, 1),),
     parity="even", domain=_cos_not_zero, source="DLMF 4.20.5",
 )  # fmt: skip
-COT = unary(
-    "cot", lambda n, a: neg(square(apply(CSC, a))), numpy="1 / np.tan({0})", spellings=("ctg", "cotan"),
+COT: Operator = unary(
+    "cot", lambda n, a: neg(square(apply(CSC, a))), numpy="1 / np.tan({0})",
+    spellings=("ctg", "cotan"),
     parity="odd", domain=_sin_not_zero, source="DLMF 4.20.6",
 )  # fmt: skip
 
 inverse(
-    "sin", lambda n, a: reciprocal(root_of(sub(ONE, square(a)))), latex=r"\arcsin", values=((0, 0),),
+    "sin", lambda n, a: reciprocal(root_of(sub(ONE, square(a)))), latex=r"\arcsin",
+    values=((0, 0),),
     parity="odd", domain=_within, smooth=_inside, source="DLMF 4.24.7",
 )  # fmt: skip
 inverse(
-    "cos", lambda n, a: neg(reciprocal(root_of(sub(ONE, square(a))))), latex=r"\arccos", values=((1, 0),),
+    "cos", lambda n, a: neg(reciprocal(root_of(sub(ONE, square(a))))), latex=r"\arccos",
+    values=((1, 0),),
     domain=_within, smooth=_inside, source="DLMF 4.24.8",
 )  # fmt: skip
 inverse(

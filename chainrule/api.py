@@ -1,0 +1,408 @@
+"""The public names: text or expressions in, derivations out.
+
+Everything is thin: reading is in `syntax`, the derivation in `derive`, its verification in
+`check`, its faces in `render`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TextIO
+
+from chainrule.check.to_sympy import to_sympy
+from chainrule.check.numbers import at_point
+from chainrule.check.joints import joints
+from chainrule.check import verify as oracles
+from chainrule.core.errors import ChainruleError, DomainError, UnsupportedError, UsageError
+from chainrule.core.expr import Const, Expr, Number, free_symbols, lift, symbol
+from chainrule.core.program import Program
+from chainrule.derive import steps
+from chainrule.derive.build import build
+from chainrule.derive.combine import Point
+from chainrule.render import json_io, latex_page, markdown, terminal
+from chainrule.render.latex import latex as latex_of
+from chainrule.render.page import page, verification_block
+from chainrule.render.text import text
+from chainrule.syntax.names import canonical_name
+from chainrule.syntax.parser import parse, parse_expression
+
+__all__ = [
+    "ChainruleError",
+    "Derivation",
+    "UsageError",
+    "derive",
+    "directional",
+    "gradient",
+    "hessian",
+    "jacobian",
+    "parse",
+    "symbols",
+    "vjp",
+]
+
+Source = str | Program | Expr | Sequence[str] | Sequence[Expr]
+Names = str | Sequence[str] | Sequence[Expr] | Expr
+Verify = Literal["symbolic", "numeric", "off"]
+
+
+class Derivation:
+    """A derivation, its verification, and its faces.
+
+    Attributes:
+        data: the derivation as data (`chainrule.derive.steps.Derivation`).
+
+    >>> d = derive("ln(sin(x^3)^2)")
+    >>> print(d.expression)
+    6*x^2*cos(x^3)/sin(x^3)
+    >>> d.verification.status
+    'verified'
+    >>> [edge.rule for edge in d.edges]
+    ['power rule', 'derivative of sin', 'power rule', 'logarithm rule']
+    """
+
+    def __init__(self, data: steps.Derivation, mode: Verify, seconds: float | None) -> None:
+        self.data = data
+        self._mode, self._seconds = mode, seconds
+        self._verification: steps.Verification | None = None
+
+    @property
+    def result(self) -> steps.Result:
+        """Kind and entries (rows by columns) of the result."""
+        return self.data.result
+
+    @property
+    def expression(self) -> str:
+        """The result in the language: an expression, or a matrix `[a, b; c, d]`."""
+        entries = self.data.result.entries
+        alone = len(entries) == len(entries[0]) == 1
+        return text(entries[0][0] if alone else steps.Matrix(entries))
+
+    @property
+    def steps(self) -> tuple[steps.Step, ...]:
+        """The steps in order."""
+        return self.data.steps
+
+    @property
+    def edges(self) -> tuple[steps.Edge, ...]:
+        """The local derivatives."""
+        return self.data.edges
+
+    @property
+    def paths(self) -> tuple[steps.Path, ...]:
+        """The paths that are listed."""
+        return self.data.paths
+
+    @property
+    def verification(self) -> steps.Verification:
+        """What SymPy and numerical differentiation say; computed on first use."""
+        if self._verification is None:
+            self._verification = oracles.verify(self.data, self._mode, self._seconds)
+        return self._verification
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Places of the text that could be read in two ways, and how they were read."""
+        return tuple(n.message for n in self.data.program.notices)
+
+    def __str__(self) -> str:
+        return terminal.plain(page(self.data)) + terminal.plain(verification_block(self.verification))
+
+    def show(self, file: TextIO) -> None:
+        """Write the derivation at once, then its verification when the oracles have spoken."""
+        terminal.write(page(self.data), file)
+        file.flush()
+        terminal.write(verification_block(self.verification), file)
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {', '.join(self.data.outputs)}: {self.expression}>"
+
+    def latex(self, fragment: bool = False) -> str:
+        """A document that compiles with pdflatex, or a fragment to include in one."""
+        face = latex_page.fragment if fragment else latex_page.document
+        return face(page(self.data, self.verification))
+
+    def markdown(self) -> str:
+        """Markdown with GitHub's `$…$`."""
+        return markdown.markdown(page(self.data, self.verification))
+
+    def json(self) -> str:
+        """One JSON object, schema `chainrule/derivation/1`."""
+        return json_io.to_json(self.data, self.verification)
+
+    def _repr_latex_(self) -> str:
+        entries = self.data.result.entries
+        alone = len(entries) == len(entries[0]) == 1
+        shown = latex_of(entries[0][0] if alone else steps.Matrix(entries))
+        if alone and self.data.result.kind == "derivative":
+            (of,), (by,) = self.data.outputs, self.data.variables
+            shown = f"{latex_of(steps.Partial(of, by, total=True))} = {shown}"
+        return f"$\\displaystyle {shown}$"
+
+    def sympy(self) -> Any:
+        """The result as a SymPy expression, or a Matrix, over plain symbols."""
+        return to_sympy(self.data.result.entries)
+
+    def __call__(self, **values: Number) -> Any:
+        """The result at a point.
+
+        Returns:
+            A float where there is one output and one variable, else a dictionary from the
+            variable to an array: of shape () for one output, (m,) for m outputs.
+
+        Raises:
+            UsageError: a name has no value. DomainError: the result is not a real number there.
+
+        >>> derive("x^3")(x=2.0)
+        12.0
+        """
+        d = self.data
+        entries = d.result.entries
+        roots = [e for row in entries for e in row]
+        missing = [s.name for s in free_symbols(roots) if s.name not in values]
+        if missing:
+            raise UsageError(f"{missing[0]} has no value", hint=f"call it with {missing[0]}=…")
+        numbers = at_point(roots, values)
+        for root, number in zip(roots, numbers, strict=True):
+            if number is None:
+                raise DomainError(f"{text(root)} is not a real number at this point")
+        if len(roots) == 1 and d.result.kind == "derivative":
+            return numbers[0]
+        return _by_variable(d, [n for n in numbers if n is not None])
+
+
+def _by_variable(d: steps.Derivation, numbers: list[float]) -> dict[str, Any]:
+    import numpy as np
+
+    matrix = np.array(numbers).reshape(len(d.result.entries), -1)
+    if d.layout == "denominator":
+        matrix = matrix.T
+    if d.result.kind == "gradient":
+        return {v: matrix[0, j].copy() for j, v in enumerate(d.variables)}
+    if d.result.kind == "derivative":
+        return {y: matrix[i, 0].copy() for i, y in enumerate(d.outputs)}
+    return {v: matrix[:, j].copy() for j, v in enumerate(d.variables)}
+
+
+def derive(
+    source: Source,
+    wrt: Names = (),
+    *,
+    at: str | Mapping[str, Number | str] | None = None,
+    order: int = 1,
+    granularity: steps.Granularity = "textbook",
+    style: steps.Style = "paths",
+    expand_powers: bool = False,
+    layout: steps.Layout = "numerator",
+    jvp: str | Sequence[str | Expr | Number] = (),
+    vjp: str | Sequence[str | Expr | Number] = (),
+    max_paths: int | None = None,
+    verify: Verify = "symbolic",
+    strict: bool = False,
+    latex_input: bool | None = None,
+    timeout: float | None = None,
+) -> Derivation:
+    """Derive a program: derivative, gradient or Jacobian by the shape of its output.
+
+    Args:
+        source: a text in the language or in LaTeX, a parsed program, an expression built
+            from `symbols`, or a sequence of these for several outputs.
+        wrt: what to differentiate by, as `"x, y"` or a list; by default `d/dx` in the text,
+            else every free name in order of appearance.
+        at: values at which every formula also shows its number, as `"x=2, y=pi/3"`.
+        order: of differentiation; 2 with several variables is the Hessian.
+        granularity: `textbook` or `fine` (one operation an intermediate).
+        style: `paths`, `total` (total derivative forwards) or `backprop`.
+        expand_powers: write x^3 as x*x*x before cutting.
+        layout: `numerator` (rows are outputs) or `denominator`.
+        jvp: a component for each variable: the directional derivative.
+        vjp: a weight for each output: the gradient of the weighted sum.
+        max_paths: list at most so many paths.
+        verify: `symbolic` (SymPy and numbers), `numeric`, or `off`.
+        strict: make every ambiguous reading an error.
+        latex_input: read the text as LaTeX; None: where it has a backslash.
+        timeout: seconds for the verification; what is cut short is `unverified`.
+
+    Raises:
+        ChainruleError: with a line, a column and a hint where it is about the text.
+
+    >>> print(derive("[x1*x2, sin(x1)]", jvp="h1, h2").expression)
+    [h1*x2 + h2*x1; h1*cos(x1)]
+    """
+    program = _program(source, latex_input, strict)
+    point = _point(at, program)
+    try:
+        data = build(
+            program, variables=_names(wrt), granularity=granularity, style=style,
+            expand_powers=expand_powers, layout=layout, order=order,
+            direction=_components(jvp, program), weights=_components(vjp, program),
+            max_paths=max_paths, point=point,
+        )  # fmt: skip
+    except DomainError as error:
+        if error.needs is None:
+            raise
+        raise DomainError(
+            f"{error.message}: it needs {text(error.needs)}", needs=error.needs, hint=error.hint
+        ) from None
+    return Derivation(replace(data, joints=joints(data)), verify, timeout)
+
+
+def gradient(source: Source, wrt: Names = (), **options: Any) -> Derivation:
+    """The gradient of a scalar output, a row; see `derive` for the options.
+
+    >>> print(gradient("x1^2 + x1*x2").expression)
+    [2*x1 + x2, x1]
+    """
+    return derive(source, wrt, **options)
+
+
+def jacobian(source: Source, wrt: Names = (), **options: Any) -> Derivation:
+    """The Jacobian of one or several outputs; see `derive` for the options.
+
+    >>> print(jacobian(["x^2*y", "x + y"], wrt=["x", "y"], layout="denominator").expression)
+    [2*x*y, 1; x^2, 1]
+    """
+    return derive(source, wrt, **options)
+
+
+def hessian(source: Source, wrt: Names = (), **options: Any) -> Derivation:
+    """The matrix of second derivatives of a scalar output.
+
+    >>> print(hessian("x1^2*x2").expression)
+    [2*x2, 2*x1; 2*x1, 0]
+    """
+    return derive(source, wrt, order=2, **options)
+
+
+def directional(
+    source: Source, wrt: Names = (), *, direction: str | Sequence[str | Expr | Number], **options: Any
+) -> Derivation:
+    """The directional derivative: the Jacobian times a direction.
+
+    >>> print(directional("x^2*y", direction=[1, "h"]).expression)
+    h*x^2 + 2*x*y
+    """
+    return derive(source, wrt, jvp=direction, **options)
+
+
+def vjp(
+    source: Source, wrt: Names = (), *, weights: str | Sequence[str | Expr | Number], **options: Any
+) -> Derivation:
+    """The gradient of a weighted sum of the outputs: weights times the Jacobian.
+
+    >>> print(vjp("[x1*x2, x1 + x2]", weights=[-5, 2]).expression)
+    [2 - 5*x2, 2 - 5*x1]
+    """
+    return derive(source, wrt, vjp=weights, **options)
+
+
+def symbols(names: str) -> Any:
+    """Symbols to build expressions from with Python's operators.
+
+    >>> x, y = symbols("x, y")
+    >>> print(derive(x**2 * y, wrt=[x]).expression)
+    2*x*y
+    """
+    if ":" in names:
+        raise UnsupportedError("symbols with a shape: not yet", hint="write scalars: symbols('x, y')")
+    found = tuple(symbol(canonical_name(n)) for n in names.replace(",", " ").split())
+    return found[0] if len(found) == 1 else found
+
+
+def _program(source: Source, latex_input: bool | None, strict: bool) -> Program:
+    if isinstance(source, Program):
+        return source
+    if isinstance(source, str):
+        return parse(source, latex=latex_input, strict=strict)
+    outputs = [source] if isinstance(source, Expr) else list(source)
+    if outputs and all(isinstance(o, str) for o in outputs):
+        joined = ", ".join(str(o) for o in outputs)
+        return parse(f"[{joined}]", latex=latex_input, strict=strict)
+    expressions = [lift(o) for o in outputs if not isinstance(o, str)]
+    if len(expressions) != len(outputs) or not outputs:
+        raise UsageError("the outputs are all texts or all expressions", hint="do not mix them")
+    taken = {s.name for s in free_symbols(expressions)}
+    letter = next(c for c in "yzwvutsrqp" if not any(n == c or n.startswith(c) for n in taken))
+    names = [letter] if isinstance(source, Expr) else [f"{letter}{i + 1}" for i in range(len(outputs))]
+    shown = ", ".join(text(e) for e in expressions)
+    return Program(
+        source=shown if isinstance(source, Expr) else f"[{shown}]",
+        assignments=tuple(zip(names, expressions, strict=True)),
+        outputs=tuple(names),
+        vector=not isinstance(source, Expr),
+    )
+
+
+def _names(wrt: Names) -> list[str]:
+    if isinstance(wrt, Expr):
+        wrt = [wrt]
+    if isinstance(wrt, str):
+        wrt = [w for w in wrt.split(",") if w.strip()]
+    found = []
+    for name in wrt:
+        if isinstance(name, str):
+            found.append(canonical_name(name.strip()))
+        else:
+            shown = getattr(name, "name", None)
+            if shown is None:
+                raise UsageError(
+                    f"{text(name)} is not a name",
+                    hint="differentiate by a name; introduce one with a statement, as u = x + y",
+                )
+            found.append(shown)
+    return found
+
+
+def _known(program: Program) -> list[str]:
+    names = [s.name for s in free_symbols(e for _, e in program.assignments)]
+    return [*names, *(n for n, _ in program.assignments), *program.declared]
+
+
+def _components(given: str | Sequence[str | Expr | Number], program: Program) -> list[Expr]:
+    if isinstance(given, str):
+        given = _split(given)
+    names = _known(program)
+    return [parse_expression(c, names=names) if isinstance(c, str) else lift(c) for c in given]
+
+
+def _split(listing: str) -> list[str]:
+    """Split at the commas that stand outside brackets."""
+    parts, depth = [""], 0
+    for c in listing:
+        depth += (c in "([{") - (c in ")]}")
+        if c == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return [p.strip() for p in parts if p.strip()]
+
+
+def _point(at: str | Mapping[str, Number | str] | None, program: Program) -> Point | None:
+    if not at:
+        return None
+    if isinstance(at, str):
+        pairs = []
+        for part in _split(at):
+            name, equals, value = part.partition("=")
+            if not equals:
+                raise UsageError(f"`{part}` gives no value", hint="write --at x=2,y=3")
+            pairs.append((name.strip(), value.strip()))
+        at = dict(pairs)
+    values: dict[str, Number] = {}
+    names = set(_known(program))
+    for name, value in at.items():
+        key = name if name in names else canonical_name(name)
+        values[key] = _number(value)
+    return Point(values, at_point)
+
+
+def _number(value: Number | str) -> Number:
+    if not isinstance(value, str):
+        return value
+    expression = parse_expression(value)
+    if isinstance(expression, Const):
+        return expression.value
+    (number,) = at_point([expression], {}) if not free_symbols([expression]) else [None]
+    if number is None:
+        raise UsageError(f"`{value}` is not a number", hint="write a value such as 2, 1/3 or pi/4")
+    return number

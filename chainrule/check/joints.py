@@ -1,0 +1,69 @@
+"""At a kink, look left and right: do the values meet, do the slopes?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from chainrule.check.numbers import evaluate
+from chainrule.core.arithmetic import sub
+from chainrule.core.expr import ZERO, Apply, Const, Expr, Sym, free_symbols, substitute
+from chainrule.derive.backward import gradient
+from chainrule.derive.simplify import simplify
+from chainrule.derive.steps import Derivation, Joint
+
+_NEAR = Fraction(1, 10**25)
+_DIGITS = 12
+
+
+def joints(derivation: Derivation) -> tuple[Joint, ...]:
+    """The joints of functions of one variable, at kinks where it equals a number.
+
+    Values and slopes are those of the derivation's function and of its result, 1e-25 to
+    either side, at 50 digits.
+    """
+    d = derivation
+    if d.result.kind != "derivative" or len(d.variables) != 1 or not d.kinks:
+        return ()
+    found = []
+    for i, (output, function) in enumerate(zip(d.outputs, d.functions, strict=True)):
+        slope = d.result.entries[i][0] if d.layout == "numerator" else d.result.entries[0][i]
+        if len(d.targets) != len(d.outputs) or len(free_symbols([function])) != 1:
+            continue
+        if any(len(by) != 1 for row in d.targets for t in row for _, _, by in t.terms):
+            continue
+        for at in sorted(set(_locations(derivation))):
+            sides = [
+                evaluate([function, slope], {d.variables[0]: at + side * _NEAR}) for side in (-1, 1)
+            ]
+            left, right = [[None if v is None else round(float(v), _DIGITS) for v in s] for s in sides]
+            if None not in (*left, *right):
+                found.append(Joint(
+                    output, d.variables[0], at if at.denominator != 1 else at.numerator,
+                    (left[0], right[0]), (left[1], right[1]),  # type: ignore[arg-type]
+                ))  # fmt: skip
+    return tuple(found)
+
+
+def _locations(derivation: Derivation) -> Iterator[Fraction]:
+    """The values of the variable at kinks `a == b` where a - b is m x + k."""
+    for kink in derivation.kinks:
+        assert isinstance(kink.where, Apply)
+        distance = simplify(sub(*kink.where.args)).result
+        symbols = free_symbols([distance])
+        if len(symbols) != 1 or symbols[0].name != derivation.variables[0]:
+            continue
+        at = _root(distance, symbols[0])
+        if at is not None:
+            yield at
+
+
+def _root(distance: Expr, x: Sym) -> Fraction | None:
+    """The root of an affine expression."""
+    (slope,) = gradient(distance, [x])
+    slope = simplify(slope).result
+    at_zero = simplify(substitute([distance], {x: ZERO})[0]).result
+    if isinstance(slope, Const) and isinstance(at_zero, Const) and slope.value != 0:
+        return -Fraction(at_zero.value) / Fraction(slope.value)
+    return None
+

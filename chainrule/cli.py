@@ -1,0 +1,174 @@
+"""The command line: arguments in, renderers out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import chainrule
+
+_FORMATS = ("text", "latex", "markdown", "html", "json", "python")
+_ENDINGS = {".tex": "latex", ".md": "markdown", ".json": "json", ".txt": "text", ".html": "html"}
+_LATER = {
+    "check": "checking an answer",
+    "compile": "gradient code",
+    "graph": "the computation graph as a picture",
+    "worksheet": "worksheets",
+    "network": "networks",
+}
+
+_DESCRIPTION = "Derivatives with every step, checked."
+_EPILOG = """\
+examples:
+  chainrule derive "ln(sin(x^3)^2)"
+  chainrule derive "x1^2 + x1*x2" --order 2
+  chainrule derive "[x*y, sin(x)]" --wrt x,y --at x=1,y=2
+  chainrule derive "\\frac{d}{dx} x e^{x^2}" -o solution.tex
+
+`chainrule derive --help` lists the options.
+"""
+_DERIVE_EPILOG = """\
+examples:
+  chainrule derive "x*exp(x^2)"                     every step on the screen
+  chainrule derive "x^2*y" --wrt x --at x=2,y=3     with numbers beside the formulas
+  chainrule derive "x^x" --order 2                  second derivative
+  chainrule derive "[x*y, x + y]" --vjp -1,2        weights times the Jacobian
+  chainrule derive program.chain -o solution.md     a file in, a file out
+
+exit code: 0 done and verified, 1 the verification failed, 2 unusable input
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code. Results to stdout, messages to stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    if arguments and arguments[0] in _LATER:
+        print(f"chainrule {arguments[0]}: {_LATER[arguments[0]]}: not yet", file=sys.stderr)
+        return 2
+    try:
+        args = parser.parse_args(_guarded(arguments))
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        return _derive(args)
+    except chainrule.ChainruleError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader has gone (`| head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "chainrule", description=_DESCRIPTION, epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"chainrule {chainrule.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    derive = commands.add_parser(
+        "derive", help="derivative, gradient or Jacobian, step by step",
+        description="Derive an expression step by step.", epilog=_DERIVE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    add = derive.add_argument
+    add("expression", metavar="EXPR", help="an expression, a program, or a file with one")
+    add("--wrt", default="", metavar="x,y", help="names to differentiate by")
+    add("--at", default="", metavar="x=2,y=3", help="show every formula's value at a point")
+    add("--order", type=int, default=1, metavar="N", help="order; 2 in several names: Hessian")
+    add("--granularity", choices=("textbook", "fine"), default="textbook", help="size of a step")
+    add("--style", choices=("paths", "total", "backprop"), default="paths", help="way to combine")
+    add("--expand-powers", action="store_true", help="write x^3 as x*x*x")
+    add("--layout", choices=("numerator", "denominator"), default="numerator",
+        help="rows of a Jacobian: outputs, or variables")  # fmt: skip
+    add("--jvp", default="", metavar="h1,h2", help="directional derivative")
+    add("--vjp", default="", metavar="v1,v2", help="weights for the outputs")
+    add("--max-paths", type=int, default=None, metavar="N", help="list at most N paths")
+    add("--verify", choices=("symbolic", "numeric", "off"), default="symbolic",
+        help="by SymPy and numbers, by numbers, or not")  # fmt: skip
+    add("--timeout", type=float, default=None, metavar="S", help="seconds for the verification")
+    add("--latex-input", action="store_true", help="read EXPR as LaTeX")
+    add("--strict", action="store_true", help="make every ambiguous reading an error")
+    add("--format", choices=_FORMATS, default=None, help="text unless -o says otherwise")
+    add("--fragment", action="store_true", help="LaTeX to include in a document")
+    add("-o", "--output", default="", metavar="FILE", help="its ending picks the format")
+    return parser
+
+
+def _guarded(arguments: list[str]) -> list[str]:
+    """Values and expressions may begin with a minus: `derive -x^2 --vjp -1,2`."""
+    if not arguments or arguments[0].startswith("-"):
+        return arguments
+    flags = {"--expand-powers", "--latex-input", "--strict", "--fragment", "--help", "-h"}
+    options, operands = [], []
+    rest = iter(arguments[1:])
+    for argument in rest:
+        if argument == "--":
+            operands += rest
+        elif argument in flags or (argument.startswith("--") and "=" in argument):
+            options.append(argument)
+        elif argument in ("-o", "--output") or argument.startswith("--"):
+            value = next(rest, None)
+            name = "--output" if argument == "-o" else argument
+            options.append(name if value is None else f"{name}={value}")
+        else:
+            operands.append(argument)
+    return [arguments[0], *options, "--", *operands]
+
+
+def _derive(args: argparse.Namespace) -> int:
+    form = args.format or _ENDINGS.get(os.path.splitext(args.output)[1].lower(), "text")
+    if form in ("html", "python"):
+        raise chainrule.UsageError(
+            f"--format {form}: not yet", hint="text, latex, markdown and json are there"
+        )
+    source = _source(args.expression)
+    derivation = chainrule.derive(
+        source, args.wrt, at=args.at, order=args.order, granularity=args.granularity,
+        style=args.style, expand_powers=args.expand_powers, layout=args.layout, jvp=args.jvp,
+        vjp=args.vjp, max_paths=args.max_paths, verify=args.verify, strict=args.strict,
+        latex_input=True if args.latex_input else None, timeout=args.timeout,
+    )  # fmt: skip
+    if form == "text" and not args.output:
+        # The derivation is on screen before the oracles, which are slow to load, have spoken.
+        derivation.show(sys.stdout)
+    else:
+        shown = {
+            "text": derivation.__str__,
+            "latex": lambda: derivation.latex(fragment=args.fragment),
+            "markdown": derivation.markdown,
+            "json": derivation.json,
+        }[form]()
+        _write(shown if shown.endswith("\n") else shown + "\n", args.output)
+    return 1 if derivation.verification.status == "failed" else 0
+
+
+def _source(argument: str) -> str:
+    """The text, or what the file of this name holds."""
+    if len(argument) > 255 or "\0" in argument or "\n" in argument or not os.path.isfile(argument):
+        return argument
+    try:
+        with open(argument, encoding="utf-8") as file:
+            return file.read(2_000_001)
+    except (OSError, UnicodeDecodeError) as error:
+        raise chainrule.UsageError(f"{argument} cannot be read: {error}") from None
+
+
+def _write(shown: str, path: str) -> None:
+    if not path:
+        sys.stdout.write(shown)
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(shown)
+    except OSError as error:
+        raise chainrule.UsageError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,324 @@
+"""Arithmetic of products and sums: multiplying, raising, adding, with what may be combined.
+
+Every step keeps the value wherever the operands are defined (as real numbers, in the sense
+of the rows' domains); the result may be defined at more points. So `x/x` is 1 and
+`sqrt(u)*sqrt(u)` is u, but `sqrt(x^2)` is `|x|`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chainrule.core.arithmetic import EXP, LN, POW, E
+from chainrule.core.expr import Apply, Const, Expr, apply, const
+from chainrule.core.table.piecewise import ABS
+from chainrule.derive.collecting import LARGEST_BITS, LONGEST_SUM, Collector, TooLarge
+from chainrule.derive.measure import Measure
+from chainrule.derive.monomials import (
+    NOTHING,
+    UNIT,
+    Product,
+    Rational,
+    Sum,
+    Value,
+    bits,
+    content,
+    exact_root,
+    integral,
+    magnitude,
+    ratio,
+    tidy,
+)
+from chainrule.derive.signs import Signs
+from chainrule.derive.writing import Writer, is_exponential
+
+
+class Algebra:
+    """Values and the nodes they are written as; one for each pass over an expression.
+
+    `fired` collects the names of the rules that changed something.
+    """
+
+    def __init__(self, measure: Measure, signs: Signs) -> None:
+        self.measure, self.signs = measure, signs
+        self.fired: set[str] = set()
+        self._values: dict[Expr, Value] = {}
+        self._bases: dict[frozenset[tuple[object, Rational]], Expr] = {}
+        self.writer = Writer(measure, self.value)
+
+    # ------------------------------------------------------------ values and nodes
+
+    def value(self, node: Expr) -> Value:
+        """The value of a node that was written here; of any other, the node as a base."""
+        known = self._values.get(node)
+        if known is None:
+            if isinstance(node, Const):
+                return Product(node.value, {}, node.decimal)
+            known = self._values[node] = Product(1, {node: 1})
+        return known
+
+    def write(self, value: Value) -> Expr:
+        """The node of a value."""
+        if value.written is None:
+            self._values.setdefault(self.writer.write(value), value)
+        assert value.written is not None
+        return value.written
+
+    def opaque(self, node: Expr) -> Product:
+        """The node as a base that nothing looks into."""
+        value = self._values[node] = Product(1, {node: 1})
+        value.written = node
+        return value
+
+    def length(self, value: Value) -> int:
+        """The printed length."""
+        return self.measure.length(self.write(value))
+
+    def is_sum(self, node: Expr) -> Sum | None:
+        """The terms of a base that is a sum."""
+        value = self._values.get(node)
+        return value if isinstance(value, Sum) else None
+
+    def base(self, value: Sum) -> tuple[Rational, Expr]:
+        """A sum as a number times the one form that stands for all its multiples.
+
+        That form is the first that came, without common factors of the coefficients.
+        """
+        if value.base is None:
+            value.base = self._find_base(value)
+        return value.base
+
+    def _find_base(self, value: Sum) -> tuple[Rational, Expr]:
+        common = 1 if value.decimal else content(t.coefficient for t in value.terms)
+        if all(t.coefficient < 0 for t in value.terms):
+            common = -common
+        shape = [(t.key, ratio(t.coefficient, common)) for t in value.terms]
+        for sign in (1, -1):
+            found = self._bases.get(frozenset([(k, c * sign) for k, c in shape]))
+            if found is not None:
+                return common * sign, found
+        primitive = value if common == 1 else value.scaled(ratio(1, common))
+        node = self.write(primitive)
+        self._values[node] = primitive
+        self._bases[frozenset(shape)] = node
+        return common, node
+
+    # -------------------------------------------------------------------- products
+
+    def product(self, factors: Iterable[tuple[Value, int]]) -> Value:
+        """The product of integer powers."""
+        out = Collector(self)
+        for value, exponent in factors:
+            out.times(value, exponent)
+        return out.finish()
+
+    def scaled(self, value: Value, factor: Rational) -> Value:
+        """The multiple by a number."""
+        return NOTHING if factor == 0 else value if factor == 1 else value.scaled(factor)
+
+    def power(self, base: Value, exponent: Value) -> Value:
+        """base^exponent."""
+        if isinstance(exponent, Product) and exponent.constant:
+            number = exponent.coefficient
+            if isinstance(number, int):
+                if isinstance(base, Product) and base.coefficient == 0 and number < 0:
+                    return self.opaque(apply(POW, self.write(base), const(number)))
+                return self.product([(base, number)])
+            return self.root(base, number, exponent.decimal)
+        return self._tower(base, exponent)
+
+    def _tower(self, base: Value, exponent: Value) -> Value:
+        node = self.write(base)
+        if isinstance(node, Apply) and is_exponential(node):
+            inside = self.value(node.args[0]) if node.args else UNIT
+            return self.exponential(self.product([(inside, 1), (exponent, 1)]))
+        if isinstance(node, Const):
+            if node.value == 1:
+                return UNIT
+            splits = node.value > 0
+        else:
+            splits = isinstance(base, Sum) or base.powers == {node: 1}
+        terms = exponent.terms if isinstance(exponent, Sum) else (exponent,)
+        if not splits or len(terms) > 8:
+            return Product(1, {apply(POW, node, self.write(exponent)): 1})
+        out = Collector(self)
+        for term in terms:
+            if term.constant and not integral(term.coefficient):
+                return Product(1, {apply(POW, node, self.write(exponent)): 1})
+            if term.constant:
+                out.times(base, int(term.coefficient))
+            else:
+                kernel = apply(POW, node, self.write(Product(1, term.powers)))
+                out.multiply(kernel, term.coefficient)
+        return out.finish()
+
+    def exponential(self, exponent: Value) -> Value:
+        """e^exponent."""
+        terms = exponent.terms if isinstance(exponent, Sum) else (exponent,)
+        if len(terms) > 8 or any(t.decimal for t in terms):
+            if isinstance(exponent, Product) and exponent.coefficient < 0:
+                return Product(1, {apply(EXP, self.write(exponent.scaled(-1))): -1})
+            return Product(1, {apply(EXP, self.write(exponent)): 1})
+        out = Collector(self)
+        for term in terms:
+            if term.coefficient == 0:
+                continue
+            if term.constant:
+                out.multiply(apply(E), term.coefficient)
+                continue
+            node = self.write(Product(1, term.powers))
+            if isinstance(node, Apply) and node.op is LN:
+                # u > 0, so that any power of it may be written.
+                self.fired.add("exponential of a logarithm")
+                out.times(self.root(self.value(node.args[0]), term.coefficient, False), 1)
+            else:
+                out.multiply(apply(EXP, node), term.coefficient)
+        return out.finish()
+
+    def root(self, base: Value, exponent: Rational, decimal: bool) -> Value:
+        """base^exponent for a fraction (the root of a square is an absolute value)."""
+        if isinstance(exponent, int) or exponent.denominator == 1:
+            return self.product([(base, int(exponent))])
+        if isinstance(base, Sum):
+            common, node = self.base(base)
+            outside = exact_root(common, exponent) if common > 0 else None
+            if outside is None:
+                outside, node = 1, self.write(base)
+                self._values[node] = base
+            return self._rooted(outside, {node: exponent}, decimal)
+        return self._root_of_product(base, exponent, decimal)
+
+    def _root_of_product(self, base: Product, exponent: Rational, decimal: bool) -> Value:
+        coefficient, outside = base.coefficient, None
+        if base.constant:
+            outside = exact_root(coefficient, exponent)
+            if outside is not None:
+                return Product(outside, {}, base.decimal)
+            return self._rooted(1, {self.write(base): exponent}, decimal)
+        rest = dict(base.powers)
+        out: dict[Expr, Rational] = {}
+        if coefficient > 0:
+            outside = exact_root(coefficient, exponent)
+        if outside is None:
+            outside = 1
+        else:
+            coefficient = 1
+        for b in list(rest):
+            if is_exponential(b):  # positive, so that it may leave the root
+                out[b] = tidy(rest.pop(b) * exponent)
+        if coefficient == 1 and (len(rest) == 1 or all(self._even(b, e) for b, e in rest.items())):
+            collector = Collector(self)
+            collector.coefficient, collector.decimal = outside, base.decimal
+            for b, e in out.items():
+                collector.multiply(b, e)
+            for b, e in rest.items():
+                self._root_of_power(collector, b, e, exponent, decimal)
+            return collector.finish()
+        if rest or coefficient != 1:
+            inner = self.write(Product(coefficient, rest, base.decimal))
+            out[inner] = exponent
+        return self._rooted(outside, out, decimal)
+
+    def _even(self, base: Expr, exponent: Rational) -> bool:
+        return (integral(exponent) and exponent % 2 == 0) or self.signs.interval(base).nonnegative
+
+    def _root_of_power(
+        self, out: Collector, base: Expr, inner: Rational, outer: Rational, decimal: bool
+    ) -> None:
+        joint = tidy(inner * outer)
+        even = integral(inner) and inner % 2 == 0
+        if even and not (integral(joint) and joint % 2 == 0) and not (
+            self.signs.interval(base).nonnegative
+        ):
+            self.fired.add("root of a power")
+            base_value = self.absolute(self.value(base))
+            out.times(self.root(base_value, joint, decimal), 1)
+            return
+        if decimal and not integral(joint):
+            self.writer.decimals.add(base)
+        out.multiply(base, joint)
+
+    def _rooted(self, outside: Rational, powers: dict[Expr, Rational], decimal: bool) -> Value:
+        if decimal:
+            self.writer.decimals.update(b for b, e in powers.items() if not integral(e))
+        return Product(outside, powers)
+
+    def absolute(self, value: Value) -> Value:
+        """|value|."""
+        if isinstance(value, Sum):
+            common, node = self.base(value)
+            known = self.signs.interval(node)
+            if known.nonnegative or known.nonpositive:
+                flip = known.nonnegative == (common > 0)
+                return value if flip else value.scaled(-1)
+            return Product(magnitude(common), {apply(ABS, node): 1})
+        outside = Collector(self)
+        outside.coefficient, outside.decimal = magnitude(value.coefficient), value.decimal
+        inside: dict[Expr, Rational] = {}
+        for base, exponent in value.powers.items():
+            if self._even(base, exponent) or not integral(exponent):
+                outside.multiply(base, exponent)
+            else:
+                inside[base] = exponent
+        if len(inside) == 1:
+            ((base, exponent),) = inside.items()
+            outside.multiply(apply(ABS, base), exponent)
+        elif inside:
+            outside.multiply(apply(ABS, self.write(Product(1, inside))), 1)
+        return outside.finish()
+
+    # ------------------------------------------------------------------------ sums
+
+    def sum(self, parts: Iterable[tuple[Value, Rational]]) -> Value:
+        """The sum of multiples; like terms are added, in the order they came."""
+        terms: dict[object, Product] = {}
+        merged = False
+        stack = list(parts)[::-1]
+        while stack:
+            value, factor = stack.pop()
+            if isinstance(value, Sum):
+                stack.extend([(t, factor) for t in reversed(value.terms)])
+                continue
+            if value.coefficient == 0:
+                continue
+            if len(value.powers) == 1 and value.coefficient in (1, -1):
+                ((node, exponent),) = value.powers.items()
+                inner = self.is_sum(node) if exponent == 1 else None
+                if inner is not None:
+                    stack.append((inner, factor * value.coefficient))
+                    continue
+            term = value if factor == 1 else value.scaled(factor)
+            present = terms.get(term.key)
+            if present is None:
+                terms[term.key] = term
+                continue
+            merged = True
+            self.fired.add("constant arithmetic" if term.constant else "add like terms")
+            total = tidy(present.coefficient + term.coefficient)
+            terms[term.key] = Product(total, present.powers, present.decimal or term.decimal)
+        found = [t for t in terms.values() if t.coefficient != 0]
+        if any(bits(t.coefficient) > LARGEST_BITS for t in found):
+            raise TooLarge
+        return self.of_terms(self.ordered(found) if merged else found)
+
+    def of_terms(self, terms: list[Product]) -> Value:
+        """The value of unlike terms."""
+        if len(terms) > 1:
+            return Sum(tuple(terms))
+        return terms[0] if terms else NOTHING
+
+    def ordered(self, terms: list[Product]) -> list[Product]:
+        """By falling degree, numbers last; of two terms, a positive one first."""
+        if len(terms) > LONGEST_SUM:
+            return terms
+        rank = self.measure.rank
+
+        def order(term: Product) -> tuple[object, ...]:
+            polynomial = all(rank(b)[0] < 2 for b in term.powers)
+            bases = sorted((rank(b), -e) for b, e in term.powers.items())
+            return (term.constant, not polynomial, -sum(term.powers.values()), bases)
+
+        terms = sorted(terms, key=order)
+        if len(terms) == 2 and terms[0].coefficient < 0 < terms[1].coefficient:
+            terms.reverse()
+        return terms

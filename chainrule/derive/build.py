@@ -1,0 +1,310 @@
+"""From a program to its derivation: which variables, which order, which style; then the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from chainrule.core.arithmetic import add, mul
+from chainrule.core.errors import UsageError
+from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, symbol
+from chainrule.core.program import Program
+from chainrule.derive.combine import Point, Stage, transpose
+from chainrule.derive.domain import ledger
+from chainrule.derive.simplify import simplify
+from chainrule.derive.steps import (
+    Derivation,
+    Granularity,
+    Layout,
+    Line,
+    Matrix,
+    Partial,
+    Path,
+    Plus,
+    Result,
+    Step,
+    Style,
+    Target,
+    Times,
+)
+
+MAX_PATHS = 64
+MAX_ORDER = 12
+_LETTERS = "uvwstrpqabcd"
+
+
+def build(
+    program: Program,
+    *,
+    variables: Sequence[str] = (),
+    granularity: Granularity = "textbook",
+    style: Style = "paths",
+    expand_powers: bool = False,
+    layout: Layout = "numerator",
+    order: int = 1,
+    direction: Sequence[Expr] = (),
+    weights: Sequence[Expr] = (),
+    max_paths: int | None = None,
+    point: Point | None = None,
+) -> Derivation:
+    """The derivation of the program's outputs by the variables, step by step.
+
+    Args:
+        program: what was read.
+        variables: names to differentiate by, where the text has no `d/dx`; empty: the
+            arguments of `f(x) = …`, else every free name in order of appearance.
+        granularity, expand_powers: how the program is cut into intermediates.
+        style: along paths, by the total derivative forwards, or by backpropagation.
+        layout: whether rows of a Jacobian are outputs (`numerator`) or variables.
+        order: of differentiation; a gradient of order 2 is a Hessian.
+        direction: a component for each variable: the directional derivative.
+        weights: a weight for each output: the gradient of their weighted sum.
+        max_paths: list at most so many paths, and multiply along no more.
+        point: values at which every formula also shows its number.
+
+    Raises:
+        UsageError: options that do not fit the program.
+        DomainError: the function is nowhere a real number.
+
+    Source: the multivariate chain rule; Griewank & Walther 2008, chapters 2 and 3.
+    """
+    names = resolve_variables(program, variables)
+    outputs = program.outputs
+    order = max(order, program.order)
+    _check_request(names, outputs, order, direction, weights, point)
+    stage = Stage(program, names, granularity, expand_powers, 1, _letter(program, names, 0), point)
+    functions = tuple(stage.function(y) for y in outputs)
+    domain, kinks = ledger(functions, [symbol(v) for v in names])
+    budget = MAX_PATHS if max_paths is None else max_paths
+    remarks: list[str] = []
+
+    stage.tell("introduce", "reading", outputs, [
+        Line((symbol(name), expression)) for name, expression in program.assignments
+    ])  # fmt: skip
+    rows, style, paths = _first_order(stage, style, budget, max_paths is not None, layout, remarks)
+    steps, result, targets = stage.steps, rows, _plain_targets(len(outputs), names)
+    kind = _kind(len(outputs), len(names))
+
+    if direction:
+        result = [[_weighted(row, direction)] for row in rows]
+        targets = [[_target(zip(direction, [(i, (v,)) for v in names], strict=True))]
+                   for i in range(len(outputs))]  # fmt: skip
+        kind = "derivative"
+        _tell_weighted(stage, "direction", rows, direction, result, names)
+    elif weights:
+        columns = transpose(rows)
+        result = [[_weighted(column, weights) for column in columns]]
+        targets = [[_target(zip(weights, [(i, (v,)) for i in range(len(outputs))], strict=True))
+                    for v in names]]  # fmt: skip
+        kind = "gradient"
+        _tell_weighted(stage, "weights", columns, weights, transpose(result), names)
+    elif order > 1:
+        kind = "derivative" if len(names) == 1 else "hessian"
+        result, targets = _higher(stage, rows, order, style, budget, remarks)
+        steps = stage.steps
+
+    if layout == "denominator":
+        result, targets = transpose(result), [list(t) for t in zip(*targets, strict=True)]
+    final = tuple(map(tuple, result))
+    _tell_result(stage, kind, final, order, bool(direction or weights))
+    return Derivation(
+        program=program, variables=tuple(names), outputs=outputs, functions=functions,
+        layout=layout, granularity=granularity, style=style,
+        intermediates=stage.intermediates, edges=stage.edges,
+        path_count={y: {v: stage.count(y, v) for v in names} for y in outputs},
+        paths=tuple(paths), steps=tuple(steps), result=Result(kind, final),
+        targets=tuple(map(tuple, targets)), domain=domain, kinks=kinks, remarks=tuple(remarks),
+        point=point.values if point else {},
+    )  # fmt: skip
+
+
+def resolve_variables(program: Program, variables: Sequence[str] = ()) -> list[str]:
+    """The names to differentiate by: the text's, else the request's, else the free ones."""
+    if program.variables:
+        return list(program.variables)
+    if variables:
+        return list(dict.fromkeys(variables))
+    assigned = {name for name, _ in program.assignments}
+    free = [
+        s.name for s in free_symbols(e for _, e in program.assignments)
+        if s.name not in assigned
+    ]  # fmt: skip
+    chosen = list(program.arguments) or free
+    if not chosen:
+        raise UsageError(
+            "there is no variable to differentiate by",
+            hint="name one with --wrt x, or write d/dx in front",
+        )
+    return chosen
+
+
+def _check_request(
+    names: Sequence[str],
+    outputs: Sequence[str],
+    order: int,
+    direction: Sequence[Expr],
+    weights: Sequence[Expr],
+    point: Point | None,
+) -> None:
+    if not 1 <= order <= MAX_ORDER:
+        raise UsageError(f"the order is {order}", hint=f"orders from 1 to {MAX_ORDER} are derived")
+    if direction and len(direction) != len(names):
+        raise UsageError(
+            f"the direction has {len(direction)} components for {len(names)} variables",
+            hint=f"give one for each of {', '.join(names)}",
+        )
+    if weights and len(weights) != len(outputs):
+        raise UsageError(
+            f"there are {len(weights)} weights for {len(outputs)} outputs",
+            hint=f"give one for each of {', '.join(outputs)}",
+        )
+    if order > 1:
+        if direction or weights:
+            raise UsageError("a direction or weights go with order 1 only")
+        if len(outputs) > 1:
+            raise UsageError(
+                f"order {order} of {len(outputs)} outputs is a tensor",
+                hint="derive one output at a time",
+            )
+        if order > 2 and len(names) > 1:
+            raise UsageError(
+                f"order {order} in {len(names)} variables is a tensor",
+                hint=f"name one variable, as --wrt {names[0]}; order 2 gives the Hessian",
+            )
+    clash = set(names) & set(outputs)
+    if clash:
+        raise UsageError(f"{clash.pop()} is an output, and cannot be a variable too")
+    if point is not None:
+        missing = [n for n in names if n not in point.values]
+        if missing:
+            raise UsageError(
+                f"--at gives no value for {missing[0]}", hint=f"add {missing[0]}=… to it"
+            )
+
+
+def _first_order(
+    stage: Stage, style: Style, budget: int, listed: bool, layout: Layout, remarks: list[str]
+) -> tuple[list[list[Expr]], Style, list[Path]]:
+    """The Jacobian, rows by output, told in the style that the number of paths allows."""
+    outputs, names = stage.program.outputs, stage.variables
+    stage.tell_locals()
+    count = sum(stage.count(y, v) for y in outputs for v in names)
+    paths: list[Path] = []
+    if count <= budget or listed:
+        for y in outputs:
+            for v in names:
+                paths += stage.paths(y, v, budget - len(paths))
+    if style == "paths" and count > budget:
+        style = "backprop"
+        remarks.append(
+            f"there are {count:,} paths, more than the {budget} that are multiplied out: "
+            "the total derivative is accumulated node by node instead"
+        )
+    if style == "total":
+        for v in names:
+            stage.tell_totals(v)
+    elif style == "backprop":
+        for y in outputs:
+            stage.tell_adjoints(y)
+    rows = []
+    for y in outputs:
+        bar = {} if style == "paths" else stage.adjoints(y)
+        rows.append([stage.tell_entry(style, y, v, bar.get(v, ZERO)) for v in names])
+    if len(outputs) > 1:
+        stage.tell_layers(layout == "denominator")
+    return rows, style, paths
+
+
+def _higher(
+    first: Stage, rows: list[list[Expr]], order: int, style: Style, budget: int, remarks: list[str]
+) -> tuple[list[list[Expr]], list[list[Target]]]:
+    """Differentiate the result again, each round a stage of its own."""
+    names = list(first.variables)
+    (output,) = first.program.outputs
+    targets: list[list[Target]] = []
+    for k in range(2, order + 1):
+        suffixes = names if k == 2 else [names[0] * (k - 1)]
+        outputs = tuple(f"{output}_{s}" for s in suffixes)
+        program = Program(
+            source=first.program.source,
+            assignments=tuple(zip(outputs, rows[0], strict=True)),
+            outputs=outputs,
+            vector=len(outputs) > 1,
+        )
+        stage = Stage(
+            program, names, first.granularity, first.expand_powers, k,
+            _letter(first.program, names, k - 1), first.point,
+        )  # fmt: skip
+        rows, _, _ = _first_order(stage, style, budget, False, "numerator", remarks)
+        first.steps.extend(stage.steps)
+        if len(names) == 1:
+            rows = [rows[0]]
+            targets = [[_target([(ONE, (0, (names[0],) * k))])]]
+        else:
+            targets = [[_target([(ONE, (0, (a, b)))]) for b in names] for a in names]
+    return rows, targets
+
+
+def _letter(program: Program, names: Sequence[str], stage: int) -> str:
+    """The letter of the stage's intermediates; one that names nothing yet, where possible."""
+    taken = {n[0] for n in names} | {n[0] for n, _ in program.assignments}
+    if stage == 0:
+        return "u"
+    free = [c for c in _LETTERS[1:] if c not in taken] or list(_LETTERS[1:])
+    return free[(stage - 1) % len(free)]
+
+
+def _kind(outputs: int, variables: int) -> str:
+    if outputs > 1:
+        return "jacobian"
+    return "derivative" if variables == 1 else "gradient"
+
+
+def _plain_targets(outputs: int, names: Sequence[str]) -> list[list[Target]]:
+    return [[_target([(ONE, (i, (v,)))]) for v in names] for i in range(outputs)]
+
+
+def _target(terms: object) -> Target:
+    return Target(tuple((w, i, by) for w, (i, by) in terms))  # type: ignore[attr-defined]
+
+
+def _weighted(entries: Sequence[Expr], weights: Sequence[Expr]) -> Expr:
+    return simplify(reduce(add, map(mul, entries, weights), ZERO)).result
+
+
+def _tell_weighted(
+    stage: Stage,
+    topic: str,
+    rows: Sequence[Sequence[Expr]],
+    weights: Sequence[Expr],
+    results: Sequence[Sequence[Expr]],
+    names: Sequence[str],
+) -> None:
+    """The Jacobian times a direction, row by row; or weights times it, column by column."""
+    outputs = stage.program.outputs
+    lines = []
+    for i, (row, (result,)) in enumerate(zip(rows, results, strict=True)):
+        if topic == "direction":
+            partials = [Partial(outputs[i], v, total=True) for v in names]
+        else:
+            partials = [Partial(y, names[i], total=True) for y in outputs]
+        symbols = Plus(tuple(Times((p, w)) for p, w in zip(partials, weights, strict=True)))
+        values = Plus(tuple(Times((e, w)) for e, w in zip(row, weights, strict=True)))
+        (number,) = stage.numbers([result])
+        lines.append(Line((symbols, values, result), number=number))
+    stage.tell("combine", topic, (*outputs, *names), lines)
+
+
+def _tell_result(
+    stage: Stage, kind: str, entries: tuple[tuple[Expr, ...], ...], order: int, weighted: bool
+) -> None:
+    """The whole result on one line."""
+    outputs, names = stage.program.outputs, tuple(stage.variables)
+    flat = [e for row in entries for e in row]
+    shape: Expr | Matrix = flat[0] if len(flat) == 1 else Matrix(entries)
+    numbers = stage.numbers(flat)
+    number = numbers[0] if len(flat) == 1 else None
+    parts: tuple[Expr | Matrix | Partial, ...] = (shape,)
+    if len(flat) == 1 and order == 1 and not weighted:
+        parts = (Partial(outputs[0], names[0], total=True), shape)
+    stage.steps.append(Step("simplify", "result", (kind, *outputs, *names), (Line(parts, number=number),)))

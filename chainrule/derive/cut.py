@@ -1,0 +1,271 @@
+"""Pass 0: cut a program into named intermediates, as a textbook or operation by operation.
+
+*Fine*: each operation is an intermediate. *Textbook*: an intermediate is one operation over
+names, where a sum of constant multiples of powers of single variables (`x^2 + 9`, `3*x`)
+counts as one operation, a chain of sums or of products is one operation, and a constant
+factor stays with its operation (`2*u1^3`). Whatever does not depend on the variables is a
+constant and stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
+from chainrule.core.errors import UsageError
+from chainrule.core.expr import (
+    Apply,
+    Const,
+    Expr,
+    Sym,
+    apply,
+    free_symbols,
+    postorder,
+    substitute,
+    symbol,
+)
+from chainrule.core.program import Program
+from chainrule.core.table.abstract import AbstractOperator
+from chainrule.core.table.piecewise import PIECEWISE
+from chainrule.derive.steps import Granularity, Intermediate
+
+_LARGEST_EXPANSION = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a statement, over names.
+
+    `kind`: `constant`; `name`; `names` (a sum of names and constants); `multiple` (constant
+    times a name); `polynomial` (one operation by the rule above); `sum`, `product` (chains
+    that may go on); `operation` (anything else).
+    """
+
+    kind: str
+    expression: Expr
+    operands: tuple[Sym, ...] = ()
+
+
+_INLINE = ("constant", "name")
+_POLYNOMIAL = ("name", "names", "multiple", "polynomial")
+
+
+def cut(
+    program: Program,
+    variables: Sequence[str],
+    granularity: Granularity = "textbook",
+    expand_powers: bool = False,
+    letter: str = "u",
+) -> tuple[Intermediate, ...]:
+    """The program's intermediates in topological order, its own names kept."""
+    return _Cutter(program, variables, granularity, expand_powers, letter).run()
+
+
+class _Cutter:
+    def __init__(
+        self,
+        program: Program,
+        variables: Sequence[str],
+        granularity: Granularity,
+        expand_powers: bool,
+        letter: str,
+    ) -> None:
+        self.program = program
+        self.textbook = granularity == "textbook"
+        self.inputs = {symbol(v) for v in variables}
+        self.active: set[Expr] = set(self.inputs)  # names that depend on the variables
+        self.expand_powers = expand_powers
+        self.names = _fresh_names(program, variables, letter)
+        self.applied = _applications(program)
+        self.known: dict[Expr, Sym] = {}  # node as written -> the name that stands for it
+        self.out: list[Intermediate] = []
+
+    def run(self) -> tuple[Intermediate, ...]:
+        statements = [(n, e) for n, e in self.program.assignments if symbol(n) not in self.inputs]
+        for name, expression in statements:
+            root = expand(expression) if self.expand_powers else expression
+            piece = self.statement(root)
+            self.out.append(Intermediate(name, piece.expression, _names(piece.operands)))
+            if piece.kind != "constant":
+                self.active.add(symbol(name))
+                if piece.kind != "name":
+                    self.known.setdefault(root, symbol(name))
+        return tuple(self.out)
+
+    def statement(self, root: Expr) -> _Piece:
+        order = postorder(root)
+        uses = Counter(a for node in order for a in node.args)
+        pieces: dict[Expr, _Piece] = {}
+        conditions: set[Expr] = set()
+        for node in order:
+            if isinstance(node, Apply) and node.op is PIECEWISE:
+                conditions.update(node.args[1 : len(node.args) // 2 * 2 : 2])
+        for node in order:
+            pieces[node] = self.piece(node, pieces, uses, conditions)
+        return pieces[root]
+
+    def piece(
+        self, node: Expr, pieces: dict[Expr, _Piece], uses: Counter[Expr], conditions: set[Expr]
+    ) -> _Piece:
+        if node in self.known:
+            return _Piece("name", self.known[node], (self.known[node],))
+        if isinstance(node, Sym):
+            return _Piece("name", node, (node,)) if node in self.active else _Piece("constant", node)
+        if not isinstance(node, Apply) or all(pieces[a].kind == "constant" for a in node.args):
+            return _Piece("constant", node)
+        if node in conditions:
+            # Conditions have no slope: they stay written over the variables.
+            return _Piece("constant", self.inline(node, pieces))
+        args = [pieces[a] for a in node.args]
+        if self.textbook:
+            found = self.polynomial(node, args) or self.chain(node, args, uses)
+            if found is not None:
+                return found
+        return self.operation(node, args)
+
+    def polynomial(self, node: Apply, args: list[_Piece]) -> _Piece | None:
+        """A sum of constant multiples of powers of single variables, as one operation."""
+        kinds = [a.kind for a in args]
+        inputs = all(set(a.operands) <= self.inputs for a in args)
+        if not inputs:
+            return None
+        kind = ""
+        match node.op, kinds:
+            case op, [first, second] if op in (ADD, SUB):
+                plain = {"name", "names", "constant"}
+                if {first, second} <= {*_POLYNOMIAL, "constant"}:
+                    kind = "names" if first in plain and second in plain - {"names"} else "polynomial"
+            case op, [first, "constant"] if op is POW and first == "name":
+                kind = "polynomial"
+            case op, ["constant", second] if op is MUL and second in ("name", "polynomial"):
+                if second == "name":
+                    kind = "multiple"
+                elif not _is_sum(args[1].expression):
+                    kind = "polynomial"
+            case op, [first, "constant"] if op in (MUL, DIV) and first in ("name", "polynomial"):
+                if not _is_sum(args[0].expression):
+                    kind = "polynomial"
+            case op, [first] if op is NEG and first in ("name", "multiple", "polynomial"):
+                if not _is_sum(args[0].expression):
+                    kind = "polynomial"
+        if not kind:
+            return None
+        operands = tuple(dict.fromkeys(o for a in args for o in a.operands))
+        return _Piece(kind, self.build(node, args), operands)
+
+    def chain(self, node: Apply, args: list[_Piece], uses: Counter[Expr]) -> _Piece | None:
+        """A longer sum or product, or an operation with its constant factor."""
+
+        def once(i: int) -> bool:
+            return uses[node.args[i]] == 1 and node.args[i] not in self.known
+
+        if node.op in (ADD, SUB):
+            left = args[0] if args[0].kind == "names" or (args[0].kind == "sum" and once(0)) else None
+            return self.combine("sum", node, [left or self.named(node, 0, args), self.named(node, 1, args)])
+        constant = [a.kind == "constant" for a in args]
+        if node.op is NEG or (node.op in (MUL, DIV) and any(constant)):
+            i = 0 if node.op is NEG or constant[-1] else 1
+            inner = args[i]
+            if node.op is DIV and i == 1:
+                return None  # a reciprocal is an operation of its own
+            if inner.kind in ("operation", "product") and once(i):
+                kept = list(args)
+                return self.combine(inner.kind, node, kept)
+            return None
+        if node.op is MUL:
+            chains = args[0].kind == "product" and once(0)
+            left = args[0] if chains or args[0].kind == "multiple" else self.named(node, 0, args)
+            return self.combine("product", node, [left, self.named(node, 1, args)])
+        return None
+
+    def operation(self, node: Apply, args: list[_Piece]) -> _Piece:
+        return self.combine("operation", node, [self.named(node, i, args) for i in range(len(args))])
+
+    def combine(self, kind: str, node: Apply, args: list[_Piece]) -> _Piece:
+        return _Piece(kind, self.build(node, args), tuple(o for a in args for o in a.operands))
+
+    def build(self, node: Apply, args: list[_Piece]) -> Expr:
+        return apply(node.op, *(a.expression for a in args))
+
+    def named(self, node: Apply, slot: int, args: list[_Piece]) -> _Piece:
+        """The argument as a name; introduce one where it is an operation."""
+        piece, written = args[slot], node.args[slot]
+        if piece.kind in _INLINE:
+            return piece
+        if written not in self.known:
+            name = self.name_for(piece.expression)
+            self.out.append(Intermediate(name, piece.expression, _names(piece.operands)))
+            self.known[written] = symbol(name)
+            self.active.add(symbol(name))
+        return _Piece("name", self.known[written], (self.known[written],))
+
+    def name_for(self, expression: Expr) -> str:
+        if isinstance(expression, Apply) and isinstance(expression.op, AbstractOperator):
+            op = expression.op
+            if self.applied[op.name] == 1 and not any(op.orders):
+                return op.name
+        return next(self.names)
+
+    def inline(self, node: Expr, pieces: dict[Expr, _Piece]) -> Expr:
+        replaced: dict[Expr, Expr] = dict(self.known)
+        return substitute([node], replaced)[0]
+
+
+def expand(expression: Expr) -> Expr:
+    """Integer powers written as products: x^3 as x*x*x."""
+    done: dict[Expr, Expr] = {}
+    for node in postorder(expression):
+        if not isinstance(node, Apply):
+            done[node] = node
+            continue
+        args = [done[a] for a in node.args]
+        exponent = node.args[1] if node.op is POW else None
+        if isinstance(exponent, Const) and isinstance(exponent.value, int) and exponent.value >= 2:
+            if exponent.value > _LARGEST_EXPANSION:
+                raise UsageError(
+                    f"a power of {exponent.value} is too large to write as a product",
+                    hint=f"leave out --expand-powers, or use powers up to {_LARGEST_EXPANSION}",
+                )
+            product = args[0]
+            for _ in range(exponent.value - 1):
+                product = apply(MUL, product, args[0])
+            done[node] = product
+        else:
+            done[node] = apply(node.op, *args)
+    return done[expression]
+
+
+def _is_sum(expression: Expr) -> bool:
+    return isinstance(expression, Apply) and expression.op in (ADD, SUB)
+
+
+def _names(operands: Sequence[Sym]) -> tuple[str, ...]:
+    return tuple(o.name for o in operands)
+
+
+def _fresh_names(program: Program, variables: Sequence[str], letter: str) -> Iterator[str]:
+    taken = {n for n, _ in program.assignments} | set(variables)
+    taken.update(s.name for s in free_symbols(e for _, e in program.assignments))
+    return (name for i in count(1) if (name := f"{letter}{i}") not in taken)
+
+
+def _applications(program: Program) -> Counter[str]:
+    """How often each named function is applied; a name that is also a symbol never once."""
+    found: Counter[str] = Counter()
+    seen: set[Expr] = set()
+    for name, expression in program.assignments:
+        found[name] += 2
+        for node in postorder(expression):
+            if node in seen:
+                continue
+            seen.add(node)
+            if isinstance(node, Sym):
+                found[node.name] += 2
+            elif isinstance(node, Apply) and isinstance(node.op, AbstractOperator):
+                found[node.op.name] += 1
+    return found
+
+

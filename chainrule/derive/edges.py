@@ -1,0 +1,90 @@
+"""Pass 1: a local derivative on every edge of the computation graph, with the rule that gave it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
+from chainrule.core.expr import Apply, Expr, Sym, apply, depends_on, substitute, symbol
+from chainrule.core.table.abstract import AbstractOperator
+from chainrule.derive.backward import gradient
+from chainrule.derive.simplify import simplify
+from chainrule.derive.steps import Edge, Intermediate
+
+
+def edges(intermediates: Sequence[Intermediate]) -> tuple[Edge, ...]:
+    """The edges in order: by intermediate, then by operand."""
+    return tuple(edge for u in intermediates for edge in local_derivatives(u))
+
+
+def local_derivatives(u: Intermediate) -> list[Edge]:
+    """One edge a slot; a name in two slots has two edges, each with the other slot held fixed."""
+    slots = [symbol(name) for name in u.operands]
+    expression = u.expression
+    if max(Counter(u.operands).values(), default=0) > 1:
+        expression, slots = _told_apart(expression, slots)
+    names: dict[Expr, Expr] = dict(zip(slots, map(symbol, u.operands), strict=True))
+    back = {slot: name for slot, name in names.items() if slot is not name}
+    derivatives = substitute(gradient(expression, slots), back)
+    rules = _rules(expression, slots)
+    return [
+        Edge(u.name, name, simplify(local).result, rules[slot])
+        for slot, name, local in zip(slots, u.operands, derivatives, strict=True)
+    ]
+
+
+def _told_apart(expression: Expr, names: Sequence[Sym]) -> tuple[Expr, list[Sym]]:
+    """The expression with each occurrence of an operand as a symbol of its own, from the left."""
+    active = depends_on([expression], names)
+    slots: list[Sym] = []
+    done: list[Expr] = []
+    stack: list[tuple[Expr, bool]] = [(expression, False)]
+    while stack:
+        node, args_done = stack.pop()
+        if args_done:
+            first = len(done) - len(node.args)
+            assert isinstance(node, Apply)
+            done[first:] = [apply(node.op, *done[first:])]
+        elif isinstance(node, Sym) and node in active:
+            slots.append(symbol(f"{node.name}#{len(slots)}"))
+            done.append(slots[-1])
+        elif node in active:
+            stack.append((node, True))
+            stack.extend((a, False) for a in reversed(node.args))
+        else:
+            done.append(node)
+    return done[0], slots
+
+
+def _rules(expression: Expr, slots: Sequence[Sym]) -> dict[Sym, str]:
+    """The textbook's names of the rules on the way from one operation down to each operand."""
+    active = depends_on([expression], slots)
+    found: dict[Sym, dict[str, None]] = {slot: {} for slot in slots}
+    stack: list[tuple[Expr, tuple[str, ...]]] = [(expression, ())]
+    while stack:
+        node, names = stack.pop()
+        if isinstance(node, Sym):
+            found[node].update(dict.fromkeys(names or ("identity",)))
+        elif isinstance(node, Apply):
+            varying = [i for i, a in enumerate(node.args) if a in active]
+            for i in reversed(varying):
+                name = _rule(node, i, varying)
+                stack.append((node.args[i], names if names[-1:] == (name,) else (*names, name)))
+    return {slot: ", ".join(names) for slot, names in found.items()}
+
+
+def _rule(node: Apply, slot: int, varying: Sequence[int]) -> str:
+    """The rule for one argument, where `varying` are the arguments that are not constant."""
+    alone = len(varying) == 1
+    if isinstance(node.op, AbstractOperator):
+        return "derivative of " + node.op.name + "'" * sum(node.op.orders)
+    if alone and (node.op is MUL or (node.op is DIV and slot == 0)):
+        return "constant multiple rule"
+    if alone and node.op is DIV:
+        return "reciprocal rule"
+    if not alone and node.op is POW:
+        return "logarithmic differentiation"
+    if node.op in (ADD, SUB, NEG):
+        return "sum rule" if node.op is ADD else node.op.rule(slot)
+    return node.op.rule(slot)

@@ -1,0 +1,236 @@
+"""What is known of functions without expanding anything: exact values, parity, inverses.
+
+Each rule takes a row's name, its arguments' values, and gives the value of the
+application, or None where it has nothing to say.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil, floor
+
+from chainrule.core.arithmetic import LN
+from chainrule.core.expr import Apply, Const, Expr, apply
+from chainrule.core.ops import Operator
+from chainrule.core.table.elementary import CBRT
+from chainrule.core.table.piecewise import ABS, CEIL, FLOOR, HEAVISIDE, MAX, MIN, PIECEWISE, SIGN
+from chainrule.derive.algebra import Algebra
+from chainrule.derive.monomials import (
+    NOTHING,
+    UNIT,
+    Product,
+    Rational,
+    Sum,
+    Value,
+    exact_root,
+    integral,
+    magnitude,
+    tidy,
+)
+from chainrule.derive.writing import is_exponential
+
+
+def applied(algebra: Algebra, op: Operator, args: list[Value]) -> Value:
+    """The value of `op` at the arguments."""
+    if len(args) == 1:
+        found = _of_one(algebra, op, args[0])
+    elif op.notation == "relation":
+        found = _relation(algebra, op, args)
+    elif op in (MAX, MIN):
+        found = _extremum(algebra, op, args)
+    else:
+        found = None
+    if found is not None:
+        return found
+    return algebra.value(apply(op, *[algebra.write(a) for a in args]))
+
+
+def _of_one(algebra: Algebra, op: Operator, arg: Value) -> Value | None:
+    if op in (MAX, MIN):
+        return arg
+    if isinstance(arg, Product) and arg.constant:
+        number = _at_number(op, arg.coefficient)
+        if number is not None:
+            algebra.fired.add("exact values")
+            return Product(number, {}, arg.decimal and not integral(number))
+    if op is ABS:
+        return algebra.absolute(arg)
+    if op is SIGN:
+        return _sign(algebra, arg)
+    if op is LN:
+        return _logarithm(algebra, arg)
+    if op is CBRT and isinstance(arg, Product):
+        return _cube_root(algebra, arg)
+    if isinstance(arg, Product) and len(arg.powers) == 1 and arg.coefficient == 1:
+        ((base, exponent),) = arg.powers.items()
+        if exponent == 1 and isinstance(base, Apply) and base.op.name == f"arc{op.name}":
+            algebra.fired.add("inverse functions")
+            return algebra.value(base.args[0])
+    if op.parity and _leads_with_minus(arg):
+        algebra.fired.add("odd and even functions")
+        value = applied(algebra, op, [algebra.scaled(arg, -1)])
+        return algebra.scaled(value, -1) if op.parity == "odd" else value
+    return None
+
+
+def _leads_with_minus(arg: Value) -> bool:
+    if isinstance(arg, Sum):
+        return all(t.coefficient < 0 for t in arg.terms)
+    return arg.coefficient < 0
+
+
+def _at_number(op: Operator, number: Rational) -> Rational | None:
+    if op is FLOOR:
+        return floor(number)
+    if op is CEIL:
+        return ceil(number)
+    if op is HEAVISIDE:
+        return Fraction(1, 2) if number == 0 else int(number > 0)
+    if op is CBRT:
+        size = exact_root(magnitude(number), Fraction(1, 3))
+        return None if size is None else -size if number < 0 else size
+    if isinstance(number, int):
+        for at, value in op.values:
+            if at == number:
+                return value
+            if at == -number and op.parity:
+                return -value if op.parity == "odd" else value
+    return None
+
+
+def _sign(algebra: Algebra, arg: Value) -> Value | None:
+    known = algebra.signs.interval(algebra.write(arg))
+    if known.positive:
+        return UNIT
+    if known.negative:
+        return Product(-1, {})
+    if isinstance(arg, Sum):
+        number, node = algebra.base(arg)
+        return Product(1 if number > 0 else -1, {apply(SIGN, node): 1})
+    if arg.coefficient == 0:
+        return NOTHING
+    rest: dict[Expr, Rational] = {}
+    flip = arg.coefficient < 0
+    for base, exponent in arg.powers.items():
+        interval = algebra.signs.interval(base)
+        if interval.positive or (interval.excludes_zero and exponent % 2 == 0):
+            continue
+        if interval.negative:
+            flip ^= bool(exponent % 2)
+            continue
+        # sign(u^3) is sign(u); sign(1/u) too, where it is defined.
+        rest[base] = 1 if integral(exponent) and exponent % 2 else exponent
+    outside = -1 if flip else 1
+    if not rest:
+        return Product(outside, {})
+    return Product(outside, {apply(SIGN, algebra.write(Product(1, rest))): 1})
+
+
+def _logarithm(algebra: Algebra, arg: Value) -> Value | None:
+    if not isinstance(arg, Product) or arg.coefficient != 1 or not arg.powers:
+        return None
+    if not all(is_exponential(b) for b in arg.powers):
+        return None
+    algebra.fired.add("logarithm of an exponential")
+    return algebra.sum([
+        (algebra.value(b.args[0]) if b.args else UNIT, e) for b, e in arg.powers.items()
+    ])
+
+
+def _cube_root(algebra: Algebra, arg: Product) -> Value | None:
+    """A real cube root is taken factor by factor."""
+    outside: dict[Expr, Rational] = {}
+    inside: dict[Expr, Rational] = {}
+    for base, exponent in arg.powers.items():
+        if integral(exponent) and exponent % 3 == 0:
+            outside[base] = tidy(Fraction(exponent, 3))
+        else:
+            inside[base] = exponent
+    number = exact_root(magnitude(arg.coefficient), Fraction(1, 3))
+    kept: Rational = 1
+    if number is None:
+        number, kept = 1, magnitude(arg.coefficient)
+    if arg.coefficient < 0:
+        number = -number
+    if not outside and abs(number) == 1 and kept == arg.coefficient:
+        return None
+    factors: list[tuple[Value, int]] = [(Product(number, outside, arg.decimal), 1)]
+    if inside or kept != 1:
+        root = apply(CBRT, algebra.write(Product(kept, inside, arg.decimal)))
+        factors.append((algebra.value(root), 1))
+    return algebra.product(factors)
+
+
+def _relation(algebra: Algebra, op: Operator, args: list[Value]) -> Value | None:
+    known = algebra.signs.holds(apply(op, *[algebra.write(a) for a in args]))
+    if known is None:
+        return None
+    algebra.fired.add("relations that always or never hold")
+    return UNIT if known else NOTHING
+
+
+def _extremum(algebra: Algebra, op: Operator, args: list[Value]) -> Value | None:
+    """Equal arguments once; of several numbers the one that counts."""
+    numbers = [a for a in args if isinstance(a, Product) and a.constant]
+    best: Product | None = None
+    for number in numbers:
+        if best is None or (number.coefficient > best.coefficient) == (op is MAX):
+            best = number
+    kept: dict[Expr, Value] = {}
+    for arg in args:
+        if isinstance(arg, Product) and arg.constant and arg is not best:
+            continue
+        kept[algebra.write(arg)] = arg
+    if len(kept) == len(args):
+        return None
+    algebra.fired.add("constant arithmetic")
+    if len(kept) == 1:
+        return next(iter(kept.values()))
+    return algebra.value(apply(op, *kept))
+
+
+def cases(algebra: Algebra, branches: list[tuple[Value, Expr | None]]) -> Value | None:
+    """The value of a piecewise; the condition None is `otherwise`. None: never defined."""
+    kept: list[tuple[Value, Expr | None]] = []
+    seen: set[Expr] = set()
+    for value, condition in branches:
+        if condition is not None and (condition in seen or _is_number(condition, 0)):
+            continue
+        if condition is not None and isinstance(condition, Const):
+            condition = None
+        kept.append((value, condition))
+        if condition is None:
+            break
+        seen.add(condition)
+    if not kept:
+        return None
+    while len(kept) > 1 and kept[-1][1] is None and (
+        algebra.write(kept[-2][0]) is algebra.write(kept[-1][0])
+    ):
+        del kept[-2]
+    if len(kept) < len(branches):
+        algebra.fired.add("merge cases")
+    if kept[0][1] is None:
+        return kept[0][0]
+    args: list[Expr] = []
+    for value, condition in kept:
+        args.append(algebra.write(value))
+        if condition is not None:
+            args.append(condition)
+    return algebra.value(apply(PIECEWISE, *args))
+
+
+def branches_of(algebra: Algebra, node: Apply) -> list[tuple[Value, Expr | None]]:
+    """Values and conditions of a piecewise node."""
+    args = node.args
+    pairs: list[tuple[Value, Expr | None]] = [
+        (algebra.value(args[i]), args[i + 1]) for i in range(0, len(args) - 1, 2)
+    ]
+    if len(args) % 2:
+        pairs.append((algebra.value(args[-1]), None))
+    return pairs
+
+
+def _is_number(node: Expr, value: int) -> bool:
+    return isinstance(node, Const) and node.value == value
+

@@ -1,0 +1,168 @@
+"""Breaking long formulas over lines, for notations that do not break them by themselves.
+
+Widths are estimates in em of a ten point serif face, rather too wide than too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chainrule.render.layout import Box
+
+_DEEPEST = 60  # storeys that are opened; pages name what is deeper
+_DIGITS = 0.52
+_HEADS = {"root": 0.9, "delimited": 0.7, "fence": 0.9, "logarithm": 2.6}
+
+
+def width(box: Box) -> float:
+    """The estimated width of a layout."""
+    done: dict[int, float] = {}
+    stack: list[tuple[Box, bool]] = [(box, False)]
+    while stack:
+        current, ready = stack.pop()
+        if id(current) in done:
+            continue
+        if not ready:
+            stack.append((current, True))
+            stack.extend((part, False) for part in current.parts)
+        else:
+            done[id(current)] = _width(current, [done[id(part)] for part in current.parts])
+    return done[id(box)]
+
+
+def _width(box: Box, parts: list[float]) -> float:
+    match box.kind:
+        case "number":
+            return _DIGITS * len(box.text)
+        case "symbol":
+            head, _, index = box.text.partition("_")
+            return 0.6 * len(head) + 0.45 * len(index)
+        case "constant":
+            return 0.6
+        case "sign":
+            return 0.8 if box.text == "-" else 1.5
+        case "times":
+            return 0.85 if box.latex else 0.2
+        case "fraction":
+            return max(parts) + 0.3
+        case "derivative":
+            return max(parts) + 0.9
+        case "power":
+            return parts[0] + 0.75 * parts[1]
+        case "exponential":
+            return 0.5 + 0.75 * parts[0] if box.latex == "e" else 2.9 + parts[0]
+        case "call" | "applied":
+            return 0.55 * len(box.text) + 1.1 + sum(parts) + 0.5 * len(parts)
+        case "logarithm":
+            return 2.6 + parts[0] + 0.75 * parts[1]
+        case "cases":
+            return max(parts[::2]) + max(parts[1::2], default=0.0) + 5.0
+        case "matrix":
+            columns = max(1, int(box.text))
+            return sum(max(parts[i::columns]) + 1.0 for i in range(min(columns, len(parts)))) + 1.0
+        case "lines":
+            return max(parts) + 2.0
+        case "fence" if box.text == "line":
+            return parts[0]
+    return sum(parts) + _HEADS.get(box.kind, 0.0)
+
+
+def lines(box: Box, room: float, depth: int = 0) -> list[Box]:
+    """The layout as lines of at most about `room` em; what can be broken is broken.
+
+    Sums are broken before their signs, then products; what is too wide in itself is opened:
+    the lines inside brackets, fractions and cases become a stack of lines of their own.
+    """
+    if depth > _DEEPEST or width(box) <= room:
+        return [box]
+    room = max(room, 6.0)
+    out: list[Box] = []
+    line: list[Box] = []
+    taken = 0.0
+    last: tuple[int, int] | None = None  # the best place in this line: its rank and index
+    for piece in _pieces(box):
+        rank = _rank(piece)
+        if rank is not None and line:
+            keep = last is not None and last[0] < rank and last[1] > len(line) // 2
+            last = last if keep else (rank, len(line))
+        piece_width = width(piece)
+        if piece_width > room:
+            piece = _opened(piece, room - 2.0, depth + 1)
+            piece_width = width(piece)
+        line.append(piece)
+        taken += piece_width
+        if taken > room and last is not None:
+            out.append(_line(line[: last[1]]))
+            line = [_leading(line[last[1]]), *line[last[1] + 1 :]]
+            taken, last = 2.0 + sum(map(width, line)), None
+    out.append(_line(line))
+    return out
+
+
+def _pieces(box: Box) -> Iterator[Box]:
+    """The row's members and those of rows within it: what stands side by side."""
+    stack = [box]
+    while stack:
+        current = stack.pop()
+        if current.kind == "row" or (current.kind == "fence" and current.text == "line"):
+            stack.extend(reversed(current.parts))
+        else:
+            yield current
+
+
+def _rank(piece: Box) -> int | None:
+    if piece.kind == "times":
+        return 2
+    if piece.kind == "sign" and piece.text != "-":
+        return 0 if piece.text in (" + ", " - ") else 1
+    return None
+
+
+def _leading(sign: Box) -> Box:
+    return sign._replace(latex=r"\cdot") if sign.kind == "times" else sign
+
+
+def _line(pieces: list[Box]) -> Box:
+    return pieces[0] if len(pieces) == 1 else Box("row", tuple(pieces))
+
+
+def _opened(box: Box, room: float, depth: int) -> Box:
+    """The box with its inside broken."""
+    match box.kind:
+        case "number":
+            size = max(1, int(room / _DIGITS))
+            chunks = [box.text[i : i + size] for i in range(0, len(box.text), size)]
+            return Box("lines", tuple(Box("number", (), chunk) for chunk in chunks))
+        case "exponential":
+            return box._replace(latex=r"\exp", parts=_stacked(box, room - 3.0, depth))
+        case "power":
+            base, exponent = box.parts
+            return box._replace(
+                parts=(_stack(base, room - 0.75 * width(exponent), depth), exponent)
+            )
+        case "cases":
+            return box._replace(parts=_stacked(box, room / 2 - 3.0, depth))
+        case "matrix":
+            columns = max(1, int(box.text))
+            return box._replace(parts=_stacked(box, room / columns - 1.0, depth))
+        case "fraction" | "fence" | "root" | "delimited" | "call" | "applied" | "logarithm":
+            overhead = _width(box, [0.0] * len(box.parts))
+            if box.kind in ("call", "applied") and len(box.parts) > 1:
+                return box._replace(parts=(_stack(_arguments(box.parts), room - overhead, depth),))
+            return box._replace(parts=_stacked(box, room - overhead, depth))
+    return box
+
+
+def _arguments(parts: tuple[Box, ...]) -> Box:
+    comma = Box("sign", (), ", ")
+    row = [item for i, part in enumerate(parts) for item in (*((comma,) if i else ()), part)]
+    return Box("row", tuple(row))
+
+
+def _stacked(box: Box, room: float, depth: int) -> tuple[Box, ...]:
+    return tuple(_stack(part, room, depth) for part in box.parts)
+
+
+def _stack(box: Box, room: float, depth: int) -> Box:
+    broken = lines(box, room, depth)
+    return broken[0] if len(broken) == 1 else Box("lines", tuple(broken))

@@ -1,0 +1,245 @@
+r"""Formulas in LaTeX, with every argument in brackets: `\sin\left(x^{2}\right)`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from chainrule.core.expr import Expr
+from chainrule.derive.steps import Formula
+from chainrule.render.layout import Box, emit, layout
+from chainrule.render.sharing import shared
+
+_GREEK = dict(
+    zip(
+        "αβγδεζηθικλμνξπρστυφχψω",
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "upsilon",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+        ],
+        strict=True,
+    )
+) | dict(
+    zip(
+        "ΓΔΘΛΞΠΣΥΦΨΩ",
+        [
+            "Gamma",
+            "Delta",
+            "Theta",
+            "Lambda",
+            "Xi",
+            "Pi",
+            "Sigma",
+            "Upsilon",
+            "Phi",
+            "Psi",
+            "Omega",
+        ],
+        strict=True,
+    )
+)
+_GREEK_NAMES = frozenset(_GREEK.values())
+_ESCAPES = {
+    "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%",
+    "&": r"\&", "^": r"\wedge ", "~": r"\sim ", " ": r"\ ", "'": r"\prime ",
+}  # fmt: skip
+_INDEXED = re.compile(r"([^\W\d_]+)(?:_([^\W_]+)|([0-9]+))", re.ASCII)
+
+
+def latex(formula: Formula) -> str:
+    r"""The formula in LaTeX; `parse(…, latex=True)` reads the same expression from it.
+
+    >>> from chainrule.core.expr import symbol
+    >>> x, t = symbol("x"), symbol("theta_1")
+    >>> print(latex(2 * x * (x + 1) / t**2))
+    \frac{2 x \left(x + 1\right)}{\theta_{1}^{2}}
+    """
+    if isinstance(formula, Expr):
+        parts = shared([formula])
+        if parts.definitions:
+            statements = [f"{name(n)} = {write(layout(part))}" for n, part in parts.definitions]
+            return "; ".join([*statements, write(layout(parts.formulas[0]))])
+    return write(layout(formula))
+
+
+def name(text: str) -> str:
+    r"""A name: `x_{1}`, `\theta_{k}`, `\mathrm{loss}`; special characters are escaped.
+
+    >>> name("x1"), name("theta_k"), name("loss"), name(r"a\b")
+    ('x_{1}', '\\theta_{k}', '\\mathrm{loss}', '\\mathrm{a\\backslash b}')
+    """
+    primes = len(text) - len(text.rstrip("'"))
+    if primes:
+        return name(text.rstrip("'")) + "'" * primes if primes < len(text) else _upright(text)
+    if letter := _letter(text):
+        return letter
+    match = _INDEXED.fullmatch(text)
+    if match and (letter := _letter(match[1])):
+        index = match[2] or match[3]
+        return f"{letter}_{{{index if index.isdigit() else _letter(index) or _upright(index)}}}"
+    return _upright(text)
+
+
+def _letter(text: str) -> str:
+    if len(text) == 1 and text.isascii() and text.isalpha():
+        return text
+    greek = _GREEK.get(text, text)
+    return f"\\{greek}" if greek in _GREEK_NAMES else ""
+
+
+def _upright(text: str) -> str:
+    return "\\mathrm{" + "".join(_upright_character(c) for c in text) + "}"
+
+
+def _upright_character(c: str) -> str:
+    if c in _ESCAPES:
+        return _ESCAPES[c]
+    if c in _GREEK:
+        return f"\\{_GREEK[c]} "
+    return c if c.isascii() and c.isprintable() else f"[U{{+}}{ord(c):04X}]"
+
+
+_WORDS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}", "\n": " ", "\t": " ", "∂": r"$\partial$", "≈": r"$\approx$",
+    "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\ne$", "·": r"$\cdot$", "×": r"$\times$", "√": r"$\surd$",
+    "⊙": r"$\odot$", "²": r"$^2$", "³": r"$^3$",
+}  # fmt: skip
+
+
+def words(text: str) -> str:
+    """Words, as they can stand in text: every character that LaTeX acts on is escaped.
+
+    >>> print(words("50% of π_1 {x}"))
+    50\% of $\pi$\_1 \{x\}
+    """
+    return "".join(_word(c) for c in text)
+
+
+def _word(c: str) -> str:
+    if c in _WORDS:
+        return _WORDS[c]
+    if c in _GREEK:
+        return f"$\\{_GREEK[c]}$"
+    return c if c.isascii() and c.isprintable() else f"[U+{ord(c):04X}]"
+
+
+def write(box: Box) -> str:
+    """A layout in LaTeX."""
+    return emit(box, _draw)
+
+
+def _draw(box: Box) -> Iterable[Box | str]:
+    match box.kind:
+        case "row":
+            return box.parts
+        case "number":
+            return (_digits(box.text),)
+        case "symbol":
+            return (name(box.text),)
+        case "constant":
+            return (box.latex,)
+        case "sign":
+            return (box.latex or _SIGNS.get(box.text, box.text),)
+        case "times":
+            return (f" {box.latex} " if box.latex else " ",)
+        case "fraction":
+            return (r"\frac{", box.parts[0], "}{", box.parts[1], "}")
+        case "derivative":
+            d = "d " if box.latex == "d" else r"\partial "
+            return (r"\frac{", d, box.parts[0], "}{", d, box.parts[1], "}")
+        case "power":
+            return (box.parts[0], "^{", box.parts[1], "}")
+        case "root":
+            return (box.latex, "{", *box.parts, "}")
+        case "exponential":
+            if box.latex == "e":
+                return ("e^{", *box.parts, "}")
+            return (r"\exp\left(", *box.parts, r"\right)")
+        case "logarithm":
+            return (r"\log_{", box.parts[1], r"}\left(", box.parts[0], r"\right)")
+        case "delimited":
+            return _DELIMITERS[box.text][0], *box.parts, _DELIMITERS[box.text][1]
+        case "fence":
+            return box.parts if box.text == "line" else (r"\left(", *box.parts, r"\right)")
+        case "call":
+            return (box.latex, r"\left(", *_between(box.parts, ", "), r"\right)")
+        case "applied":
+            return (box.parts[0], box.latex, r"\left(", *_between(box.parts[1:], ", "), r"\right)")
+        case "cases":
+            return _cases(box.parts)
+        case "matrix":
+            columns = max(1, int(box.text))
+            items: list[Box | str] = [r"\begin{bmatrix}"]
+            for i, part in enumerate(box.parts):
+                items += ["" if i == 0 else " & " if i % columns else r" \\ ", part]
+            return (*items, r"\end{bmatrix}")
+        case "lines":
+            return (
+                r"\begin{aligned} & ",
+                *_between(box.parts, r" \\ & \quad {}"),
+                r" \end{aligned}",
+            )
+    raise ValueError(box.kind)
+
+
+_SIGNS = {" · ": r" \cdot ", " * ": r" \cdot ", " <- ": r" \leftarrow "}
+_DELIMITERS = {
+    "abs": (r"\left|", r"\right|"),
+    "floor": (r"\left\lfloor ", r"\right\rfloor"),
+    "ceil": (r"\left\lceil ", r"\right\rceil"),
+}
+
+
+def _digits(text: str) -> str:
+    """A number without `e`, which LaTeX would set as a letter."""
+    mantissa, e, exponent = text.partition("e")
+    if not e:
+        return text
+    sign, whole, shift = "-" * text.startswith("-"), mantissa.lstrip("-"), int(exponent)
+    if shift >= 0:
+        return f"{sign}{whole}{'0' * shift}.0"
+    whole = whole.rjust(1 - shift, "0")
+    return f"{sign}{whole[:shift]}.{whole[shift:]}"
+
+
+def _cases(parts: tuple[Box, ...]) -> Iterable[Box | str]:
+    items: list[Box | str] = [r"\begin{cases}"]
+    for i, part in enumerate(parts):
+        if i % 2:
+            items += [r" & \text{if } ", part]
+        else:
+            items += [r" \\ " if i else " ", part]
+    if len(parts) % 2:
+        items.append(r" & \text{otherwise}")
+    return (*items, r" \end{cases}")
+
+
+def _between(parts: tuple[Box, ...], separator: str) -> tuple[Box | str, ...]:
+    items: list[Box | str] = []
+    for i, part in enumerate(parts):
+        items += [separator, part] if i else [part]
+    return tuple(items)

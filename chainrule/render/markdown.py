@@ -1,0 +1,139 @@
+"""Pages as Markdown, with mathematics as GitHub reads it."""
+
+from __future__ import annotations
+
+import re
+
+from chainrule.derive.steps import Formula
+from chainrule.render.blocks import (
+    Block,
+    Code,
+    Equations,
+    Heading,
+    Label,
+    Math,
+    Page,
+    Paragraph,
+    Prose,
+    Row,
+)
+from chainrule.render.breaking import lines
+from chainrule.render.latex import latex, write
+from chainrule.render.layout import layout
+
+_LINE = 55.0  # em
+
+
+def markdown(page: Page) -> str:
+    """The page as Markdown: `$…$` in sentences, `$$…$$` for equations, tables with pipes."""
+    return "\n\n".join(_block(block) for block in page.blocks) + "\n"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading(level, prose, number):
+            return f"{'#' * (level + 1)} {f'{number}. ' if number else ''}{_prose(prose)}"
+        case Paragraph(prose, tone):
+            words = _prose(prose)
+            if tone == "warning":
+                return f"> **Note:** {words}"
+            return f"**{words}**" if tone == "bad" else words
+        case Equations():
+            return _table(block) if block.header else _equations(block)
+
+
+def _equations(block: Equations) -> str:
+    rows = []
+    for row in block.rows:
+        left = "" if row.left is None else _math(row.left)
+        sign = "= " if row.left is not None else ""
+        drawn = []
+        for part in row.right:
+            first, *rest = [_safe(write(line)) for line in lines(layout(part, row.explicit), _LINE)]
+            drawn += [f"& {sign}{first}", *(rf"& \qquad {{}}{line}" for line in rest)]
+        note = _note(row, block.at)
+        if note:
+            drawn[-1] += rf" && \text{{{note}}}"
+        rows.append(left + " \\\\\n".join(drawn))
+    body = " \\\\\n".join(rows)
+    return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
+
+
+def _note(row: Row, at: str) -> str:
+    notes = [_upright(row.rule)] if row.rule else []
+    if row.provided:
+        notes.append("where " + " and ".join(f"${_safe(latex(c))}$" for c in row.provided))
+    if row.number:
+        notes.append(f"{row.number} at {_upright(at)}")
+    return ", ".join(notes)
+
+
+def _table(block: Equations) -> str:
+    assert block.header is not None
+    first, second, third = block.header
+    names = [first, *([second] if second else []), *([third] if third else [])]
+    names += [f"at {block.at}"] if block.at else []
+    out = ["| " + " | ".join(map(_words, names)) + " |", "|" + " --- |" * len(names)]
+    for row in block.rows:
+        left = "" if row.left is None else _math(row.left)
+        right = " = ".join(_safe(latex(part)) for part in row.right)
+        cells = [f"${left}$", f"${right}$"] if second else [f"${left} = {right}$"]
+        if third:
+            where = " and ".join(f"${_safe(latex(c))}$" for c in row.provided)
+            cells.append(_words(row.rule) + (f", where {where}" if where else ""))
+        if block.at:
+            cells.append(row.number)
+        out.append("| " + " | ".join(cells) + " |")
+    return "\n".join(out)
+
+
+def _math(formula: Formula | Label) -> str:
+    return _safe(formula.latex if isinstance(formula, Label) else latex(formula))
+
+
+def _safe(mathematics: str) -> str:
+    """Mathematics without signs that Markdown or HTML would take for their own."""
+    return (
+        mathematics.replace(r"\left|", r"\left\vert ").replace(r"\right|", r"\right\vert ")
+        .replace("|", r"\vert ").replace("<", r"\lt ").replace(">", r"\gt ")
+    )  # fmt: skip
+
+
+def _prose(prose: Prose) -> str:
+    out = []
+    for item in prose:
+        match item:
+            case str():
+                out.append(_words(item))
+            case Math(parts):
+                out.append("$" + " = ".join(map(_math, parts)) + "$")
+            case Code(words):
+                out.append(_code(words))
+    return "".join(out)
+
+
+def _words(words: str) -> str:
+    """Text with every character that Markdown would act on escaped."""
+    words = "".join(c if c.isprintable() else " " for c in words)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|$~<>&^=:@])", _escaped, words)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    c = match[1]
+    if c in "-.()+=:!@^#{}":  # only these are harmless inside a line
+        return c
+    return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(c, "\\" + c)
+
+
+def _code(words: str) -> str:
+    words = "".join(c if c.isprintable() else " " for c in words)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", words)), default=0))
+    pad = " " if words[:1] == "`" or words[-1:] == "`" else ""
+    return f"{fence}{pad}{words}{pad}{fence}"
+
+
+def _upright(words: str) -> str:
+    """Words inside `\\text{…}`."""
+    return "".join(
+        c if c.isalnum() or c in " ,.=()+-/:'" else "\\_" if c == "_" else " " for c in words
+    )

@@ -1,0 +1,189 @@
+"""How a derivation writes its derivatives and its long formulas.
+
+Settled once for the whole derivation: where `∂` stands and where `d`, and which shared
+parts have names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from chainrule.core.expr import Expr, Sym, topological
+from chainrule.derive.steps import (
+    Chain,
+    Derivation,
+    Diagonal,
+    Formula,
+    Matrix,
+    Partial,
+    Plus,
+    Times,
+)
+from chainrule.render.blocks import Label
+from chainrule.render.latex import name as latex_name
+from chainrule.render.sharing import LIMIT, shared
+
+_STOREYS = 30
+
+
+class Notation:
+    """The notation of one derivation.
+
+    A derivative along one edge is `d` where the quantity has one operand only, else `∂`.
+    The derivative along all paths is `d` with one variable; with several it is `∂`, as in a
+    gradient, unless that could be mistaken for an edge's.
+
+    Attributes:
+        order: of the highest derivative.
+        both_signs: whether `∂` and `d` of the same two names mean different things here.
+    """
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.order = max((step.stage for step in derivation.steps), default=1)
+        self._operands = _operands(derivation)
+        self._many = len(derivation.variables) > 1
+        self.both_signs = _ambiguous(self._operands, derivation)
+        expressions = _expressions(derivation)
+        size, depth = _measure(expressions)
+        long = [e for e in expressions if size[e] > LIMIT or depth[e] > _STOREYS]
+        taken = {n.name for n in size if isinstance(n, Sym)} | set(self._operands)
+        parts = shared(long, taken=taken, storeys=_STOREYS)
+        self._short = dict(zip(long, parts.formulas, strict=True))
+        self._parts = dict(parts.definitions)
+        self._told: set[str] = set()
+
+    def formula(self, formula: Formula, by_name: bool = False) -> Formula:
+        """The formula with this derivation's signs, and its long expressions shortened.
+
+        `by_name`: an edge's derivative is taken by the name, in all places where it occurs.
+        """
+
+        def inner(part: Formula) -> Formula:
+            return self.formula(part, by_name)
+
+        match formula:
+            case Expr():
+                return self._short.get(formula, formula)
+            case Partial(of, by, total):
+                return Partial(of, by, self._is_straight(of, total, by_name))
+            case Times(parts):
+                return Times(tuple(map(inner, parts)))
+            case Plus(parts):
+                return Plus(tuple(map(inner, parts)))
+            case Diagonal(parts):
+                return Diagonal(tuple(map(inner, parts)))
+            case Matrix(rows):
+                return Matrix(tuple(tuple(map(inner, row)) for row in rows))
+            case Chain():
+                return formula
+
+    def _is_straight(self, of: str, total: bool, by_name: bool) -> bool:
+        if total:
+            return not self._many or self.both_signs
+        operands = self._operands.get(of, [])
+        return len(set(operands) if by_name else operands) < 2
+
+    def label(self, sign: str, of: str, latex: str) -> Label:
+        """A name for the whole result, as `∇y`."""
+        return Label(sign + of, latex + (latex_name(of) if of else ""))
+
+    def derivative(self, of: str, by: str, order: int) -> Label:
+        """`d^2y/dx^2`."""
+        return Label(
+            f"d^{order}{of}/d{by}^{order}",
+            rf"\frac{{d^{{{order}}} {latex_name(of)}}}{{d {latex_name(by)}^{{{order}}}}}",
+        )
+
+    def definitions(
+        self, formulas: Iterable[Formula], again: bool = False
+    ) -> list[tuple[str, Expr]]:
+        """The named parts below these formulas; those asked for before only `again`."""
+        found: dict[str, Expr] = {}
+        stack = [e for f in formulas for e in leaves(f)] if self._parts else []
+        while stack:
+            for node in topological([stack.pop()]):
+                if not isinstance(node, Sym) or node.name not in self._parts:
+                    continue
+                if node.name not in found and (again or node.name not in self._told):
+                    found[node.name] = self._parts[node.name]
+                    stack.append(found[node.name])
+        self._told.update(found)
+        return sorted(found.items(), key=lambda item: int(item[0].lstrip("t")))
+
+
+def leaves(formula: Formula) -> Iterator[Expr]:
+    """The expressions in a formula."""
+    stack: list[Formula] = [formula]
+    while stack:
+        current = stack.pop()
+        match current:
+            case Expr():
+                yield current
+            case Times(parts) | Plus(parts) | Diagonal(parts):
+                stack.extend(parts)
+            case Matrix(rows):
+                stack.extend(entry for row in rows for entry in row)
+
+
+def _expressions(derivation: Derivation) -> list[Expr]:
+    found = {
+        e: None
+        for step in derivation.steps
+        for line in step.lines
+        for part in line.parts
+        for e in leaves(part)
+    }
+    return list(found)
+
+
+def _measure(roots: list[Expr]) -> tuple[dict[Expr, int], dict[Expr, int]]:
+    """Written-out size (saturated) and depth of every node."""
+    size: dict[Expr, int] = {}
+    depth: dict[Expr, int] = {}
+    for node in topological(roots):
+        size[node] = min(LIMIT + 1, 1 + sum(size[a] for a in node.args))
+        depth[node] = 1 + max((depth[a] for a in node.args), default=0)
+    return size, depth
+
+
+def _operands(derivation: Derivation) -> dict[str, list[str]]:
+    """What each quantity is differentiated by along its edges, one a slot."""
+    operands: dict[str, list[str]] = {}
+    for step in derivation.steps:
+        for line in step.lines if step.topic == "locals" else ():
+            if isinstance(edge := line.parts[0], Partial):
+                operands.setdefault(edge.of, []).append(edge.by)
+    return operands
+
+
+def _ambiguous(operands: Mapping[str, list[str]], derivation: Derivation) -> bool:
+    """Whether some quantity has an edge to a name, and longer paths to it as well.
+
+    What counts are the pairs of names whose total derivative is written: by the variables;
+    in backpropagation also those of the outputs by every name.
+    """
+    bit = {v: 1 << i for i, v in enumerate(derivation.variables)}
+    reach = dict(bit)
+    for of, below in operands.items():
+        straight = sum({bit[by] for by in below if by in bit})
+        beyond = 0
+        for by in below:
+            beyond |= 0 if by in bit else reach.get(by, 0)
+        if straight & beyond or len([by for by in below if by in bit]) > straight.bit_count():
+            return True
+        reach[of] = straight | beyond
+    if derivation.style != "backprop":
+        return False
+    return any(_meets_again(operands, output) for output in derivation.outputs)
+
+
+def _meets_again(operands: Mapping[str, list[str]], output: str) -> bool:
+    direct = operands.get(output, [])
+    seen: set[str] = set()
+    stack = [name for by in direct for name in operands.get(by, ())]
+    while stack:
+        name = stack.pop()
+        if name not in seen:
+            seen.add(name)
+            stack.extend(operands.get(name, ()))
+    return not seen.isdisjoint(direct)

@@ -1,0 +1,351 @@
+"""Derivation to page: every word that a reader sees is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from chainrule.core.arithmetic import ADD
+from chainrule.core.expr import ZERO, Apply, Expr, free_symbols, symbol
+from chainrule.core.ops import Kink
+from chainrule.core.program import Notice
+from chainrule.derive.steps import (
+    Chain,
+    Derivation,
+    Formula,
+    Line,
+    Method,
+    Status,
+    Step,
+    Verification,
+)
+from chainrule.render.blocks import (
+    Block,
+    Code,
+    Equations,
+    Heading,
+    Label,
+    Math,
+    Page,
+    Paragraph,
+    Prose,
+    Row,
+    Tone,
+)
+from chainrule.render.notation import Notation
+
+_ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth")
+
+
+def page(derivation: Derivation, verification: Verification | None = None) -> Page:
+    """The derivation as a page; with a verification, its lines come last."""
+    blocks = list(_derivation(derivation))
+    if verification is not None:
+        blocks += verification_block(verification).blocks
+    return Page(tuple(blocks))
+
+
+def step_title(step: Step) -> Prose:
+    """What a step is called."""
+    names = step.subject
+    match step.topic:
+        case "reading":
+            return ("Read as",)
+        case "intermediates":
+            return ("Intermediate variables",)
+        case "locals":
+            return ("Local derivatives",)
+        case "logarithmic":
+            return ("Logarithmic differentiation of ", _name(names[0]))
+        case "quotient":
+            return ("Quotient rule for ", _name(names[0]))
+        case "path":
+            return _paths_title(step)
+        case "total":
+            return ("Total derivatives by ", _name(names[0]))
+        case "backprop":
+            return ("Backpropagation from ", _name(names[0]))
+        case "layers":
+            return ("Layer by layer: a product of Jacobians",)
+        case "direction":
+            return ("Directional derivative: the Jacobian times the direction",)
+        case "weights":
+            return ("Weighted sum of the outputs: the weights times the Jacobian",)
+        case "substitute":
+            return ("Substitute back",)
+        case "simplify":
+            return ("Simplify",)
+        case "result":
+            return ("Result",)
+    return (step.topic.capitalize(),)
+
+
+def _paths_title(step: Step) -> Prose:
+    count = sum(isinstance(line.parts[0], Chain) for line in step.lines)
+    paths = "one path" if count == 0 else f"{count} paths"
+    return (f"Chain rule: {paths} from ", _name(step.subject[0]), " to ", _name(step.subject[1]))
+
+
+def step_rows(step: Step, notation: Notation) -> Iterator[Row]:
+    """The lines of a step, ready to draw."""
+    for line in step.lines:
+        by_name = step.topic == "logarithmic"
+        parts = [notation.formula(part, by_name) for part in line.parts]
+        left: Formula | Label | None = parts[0] if len(parts) > 1 else None
+        if step.topic == "result" and len(parts) == 1:
+            left = _result_label(step, notation)
+        elif step.topic == "layers":
+            left = Label("J", "J")
+        yield Row(
+            left, tuple(parts[1:] or parts), line.because, line.provided, _number(line),
+            explicit=step.topic == "reading",
+        )  # fmt: skip
+
+
+def _result_label(step: Step, notation: Notation) -> Label | None:
+    kind, *names = step.subject
+    of = names[0]
+    match kind:
+        case "gradient":
+            return notation.label("∇", of, r"\nabla ")
+        case "jacobian":
+            return Label("J", "J")
+        case "hessian":
+            return notation.label("H", "", "H")
+    return notation.derivative(of, names[-1], notation.order) if notation.order > 1 else None
+
+
+def _number(line: Line) -> str:
+    if line.number is None:
+        return ""
+    shown = f"{line.number:.6g}"
+    return shown if float(shown) == line.number else f"≈ {shown}"
+
+
+# ------------------------------------------------------------------------- the derivation
+
+
+def _derivation(d: Derivation) -> Iterator[Block]:
+    notation = Notation(d)
+    yield Heading(0, _title(d))
+    numbered = 0
+    several = len(d.outputs) * len(d.variables) > 1
+    stage = 1
+    entry: tuple[str, ...] = ()
+    before: Step | None = None
+    for step in d.steps:
+        if _repeats(before, step):
+            continue
+        before = step
+        if step.stage != stage and step.topic != "result":
+            stage, entry = step.stage, ()
+            yield from _next_stage(d, stage)
+        of_entry = step.topic in _ENTRY_TOPICS
+        level = 1
+        if of_entry and several:
+            if step.subject != entry:
+                entry = step.subject
+                numbered += 1
+                yield Heading(1, _entry_title(entry), numbered)
+            level = 2
+        number = 0
+        if level == 1 and step.topic not in ("reading", "result"):
+            numbered += 1
+            number = numbered
+        yield Heading(level, step_title(step), number)
+        yield from _step(step, d, notation)
+    yield from _validity(d)
+
+
+def _repeats(before: Step | None, step: Step) -> bool:
+    """Whether there was nothing to simplify: the formula stands there already."""
+    if before is None or step.topic != "simplify" or before.subject != step.subject:
+        return False
+    (*_, last), (line, *more) = before.lines, step.lines
+    return not more and line.number is None and line.parts[-1] is last.parts[-1]
+
+
+_ENTRY_TOPICS = frozenset(["path", "substitute", "simplify"])
+
+
+def _entry_title(subject: Sequence[str]) -> Prose:
+    return ("Derivative of ", _name(subject[0]), " by ", _name(subject[1]))
+
+
+def _title(d: Derivation) -> Prose:
+    topics = {step.topic for step in d.steps}
+    head = d.result.kind.capitalize()
+    if "direction" in topics:
+        head = "Directional derivative"
+    elif "weights" in topics:
+        head = "Gradient of a weighted sum"
+    elif d.result.kind == "derivative" and (order := max(s.stage for s in d.steps)) > 1:
+        head = f"{_ordinal(order)} derivative".capitalize()
+    return (f"{head} of ", *_names(d.outputs), " by ", *_names(d.variables))
+
+
+def _ordinal(order: int) -> str:
+    return _ORDINALS[order] if order < len(_ORDINALS) else f"{order}th"
+
+
+def _next_stage(d: Derivation, stage: int) -> Iterator[Block]:
+    previous = _ordinal(stage - 1)
+    yield Heading(1, (f"Once more: the {_ordinal(stage)} derivative",))
+    by = d.variables[0]
+    if len(d.variables) == 1:
+        name = f"{d.outputs[0]}_{by * (stage - 1)}"
+        start = f"The {previous} derivative is called "
+        yield Paragraph((start, _name(name), " and derived in its turn."))
+        return
+    first = _name(f"{d.outputs[0]}_{by}")
+    turn = " and so on, and derived in their turn."
+    yield Paragraph(("The partial derivatives are called ", first, turn))
+
+
+def _step(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
+    if step.topic == "reading":
+        yield from _reading(step, d, notation)
+        return
+    rows = list(step_rows(step, notation))
+    chains = [row for row in rows if isinstance(row.left, Chain)]
+    rest = [row for row in rows if not isinstance(row.left, Chain)]
+    value = _at(d) if any(row.number for row in rows) else ""
+    if step.topic == "locals":
+        if not rows:
+            return
+        yield Equations(tuple(rows), ("local derivative", "", "rule"), value)
+    else:
+        if chains:
+            yield Equations(tuple(chains), ("path", "product along it", ""))
+        if rest:
+            yield Equations(tuple(rest), at=value)
+    yield from _where(rows, notation)
+
+
+def _at(d: Derivation) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in d.point.items())
+
+
+def _where(rows: Iterable[Row], notation: Notation) -> Iterator[Block]:
+    new = notation.definitions(part for row in rows for part in row.right)
+    if new:
+        yield Paragraph(("with the shared parts" if len(new) > 1 else "with the shared part",))
+        yield Equations(tuple(Row(symbol(name), (part,)) for name, part in new))
+
+
+def _reading(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
+    rows = tuple(step_rows(step, notation))
+    yield Equations(rows)
+    yield from _where(rows, notation)
+    free = [s.name for s in free_symbols(d.functions)]
+    constants = [name for name in free if name not in d.variables]
+    variables: Prose = (_plural("Variable", d.variables), " ", *_names(d.variables))
+    if constants:
+        variables += ("; ", _plural("constant", constants), " ", *_names(constants))
+    yield Paragraph((*variables, "."))
+    for notice in d.program.notices:
+        yield _notice(notice)
+    if notation.both_signs:
+        yield Paragraph((
+            "∂ is the derivative along one edge, with the other operands held fixed; "
+            "d is the derivative along all paths.",
+        ), "note")  # fmt: skip
+
+
+def _plural(word: str, names: Sequence[str]) -> str:
+    return word if len(names) == 1 else word + "s"
+
+
+def _notice(notice: Notice) -> Paragraph:
+    hint: Prose = ("; ", *_marked(notice.hint)) if notice.hint else ()
+    return Paragraph((*_marked(notice.message), *hint, "."), "warning")
+
+
+def _marked(words: str) -> Prose:
+    """What stands between backticks, as the user's words."""
+    pieces = words.split("`")
+    if len(pieces) % 2 == 0:
+        return (words,)
+    return tuple(Code(piece) if i % 2 else piece for i, piece in enumerate(pieces) if piece)
+
+
+def _validity(d: Derivation) -> Iterator[Block]:
+    if d.domain:
+        prose: Prose = ("Valid for ",)
+        for i, relation in enumerate(d.domain):
+            prose += (*((" and ",) if i else ()), *condition(relation))
+        yield Paragraph((*prose, "."))
+    elif d.variables and not d.kinks:
+        all_real = f"Valid for {'every' if len(d.variables) == 1 else 'all'} real "
+        yield Paragraph((all_real, *_names(d.variables), "."))
+    for kink in d.kinks:
+        yield Paragraph(_kink(kink), "note")
+    for remark in d.remarks:
+        yield Paragraph((remark[:1].upper() + remark[1:].rstrip(".") + ".",), "note")
+
+
+def _kink(kink: Kink) -> Prose:
+    where = condition(kink.where)
+    return ("No derivative where ", *where, f"; the convention there: {kink.convention}.")
+
+
+def condition(relation: Expr) -> Prose:
+    """A relation in a sentence."""
+    if isinstance(relation, Apply) and relation.op.notation == "relation":
+        left, right = relation.args
+        if relation.op.name == "==":
+            return (Math((left, right)),)
+        # A sum of relations that is positive: one of them holds.
+        if relation.op.name == ">" and right is ZERO and isinstance(left, Apply) and left.op is ADD:
+            a, b = left.args
+            if all(isinstance(r, Apply) and r.op.notation == "relation" for r in (a, b)):
+                return (*condition(a), " or ", *condition(b))
+    return (Math((relation,)),)
+
+
+def _name(name: str) -> Math:
+    return Math((symbol(name),))
+
+
+def _names(names: Sequence[str]) -> Prose:
+    prose: Prose = ()
+    for i, name in enumerate(names):
+        if i:
+            prose += (" and " if i == len(names) - 1 else ", ",)
+        prose += (_name(name),)
+    return prose
+
+
+# ------------------------------------------------------------------------- verification
+
+_ORACLES = {"sympy": "SymPy", "numeric": "numerical differentiation"}
+
+
+def verification_block(verification: Verification) -> Page:
+    """What the oracles say, in a sentence or two."""
+    prose: Prose = (f"{verification.status}: ",)
+    for i, method in enumerate(verification.methods):
+        prose += (*(("; ",) if i else ()), *_said(method))
+    if not verification.methods:
+        prose += ("no oracle was asked",)
+    blocks = [Paragraph(prose, _STATUS_TONES[verification.status])]
+    undecided = sum(status != "verified" for status in verification.edges)
+    if undecided and verification.status == "verified":
+        of = f"{undecided} of {len(verification.edges)} local derivatives"
+        blocks.append(Paragraph((f"{of} could not be decided alone.",), "note"))
+    return Page(tuple(blocks))
+
+
+_STATUS_TONES: dict[Status, Tone] = {"verified": "good", "failed": "bad", "unverified": "note"}
+
+
+def _said(method: Method) -> Prose:
+    oracle = _ORACLES.get(method.name, method.name)
+    if method.status == "verified":
+        said = f"{oracle} agrees"
+        if method.points is not None:
+            said += f" at {method.points} point{'s' * (method.points != 1)}"
+        if method.largest_relative_error is not None:
+            said += f" (largest relative error {method.largest_relative_error:.1g})"
+        return (said,)
+    verb = "disagrees" if method.status == "failed" else "does not decide"
+    return (f"{oracle} {verb}", *((": ", *_marked(method.detail)) if method.detail else ()))

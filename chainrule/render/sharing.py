@@ -1,0 +1,104 @@
+"""Names for the shared parts of an expression that is too long to write out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from chainrule.core.expr import Apply, Expr, Sym, apply, symbol, topological
+
+LIMIT = 2000
+"""An expression of more nodes than this, written out, is printed with named parts."""
+
+_WORTH_A_NAME = 6
+
+
+def written_size(roots: Sequence[Expr], limit: int = LIMIT) -> int:
+    """The nodes of the roots written out, shared parts counted each time; at most limit + 1."""
+    sizes: dict[Expr, int] = {}
+    for node in topological(roots):
+        sizes[node] = min(limit + 1, 1 + sum(sizes[a] for a in node.args))
+    return min(limit + 1, sum(sizes[root] for root in roots))
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Expressions over named parts.
+
+    Attributes:
+        definitions: name and expression of each part, each over earlier names.
+        formulas: the roots, over the names.
+    """
+
+    definitions: tuple[tuple[str, Expr], ...]
+    formulas: tuple[Expr, ...]
+
+
+def shared(
+    roots: Sequence[Expr],
+    limit: int = LIMIT,
+    taken: Iterable[str] = (),
+    storeys: int | None = None,
+) -> Shared:
+    """Name the parts that occur more than once, if the roots are longer than `limit`.
+
+    Written with the names the roots are no longer than the DAG. With `storeys`, parts nested
+    deeper than that are named as well.
+
+    >>> from chainrule.core.expr import symbol
+    >>> x = symbol("x")
+    >>> e = (x**2 + 3 * x) * (x**2 + 3 * x)
+    >>> shared([e]).definitions, shared([e], limit=10)
+    ((), Shared(definitions=(('t1', add(pow(x, 2), mul(3, x))),), formulas=(mul(t1, t1),)))
+    """
+    too_long = written_size(roots, limit) > limit
+    order = topological(roots)
+    used_by: dict[Expr, int] = {}
+    for node in order if too_long else ():
+        for argument in node.args:
+            used_by[argument] = used_by.get(argument, 0) + 1
+    ends = set(roots)
+    for root in roots if too_long else ():
+        used_by[root] = used_by.get(root, 0) + 1
+    names = fresh_names("t", {*taken, *(n.name for n in order if isinstance(n, Sym))})
+    definitions: list[tuple[str, Expr]] = []
+    own: dict[Expr, Expr] = {}
+    inside: dict[Expr, Expr] = {}
+    size: dict[Expr, int] = {}
+    depth: dict[Expr, int] = {}
+    for node in order:
+        own[node] = inside[node] = node
+        size[node], depth[node] = 1, 0
+        if not isinstance(node, Apply):
+            continue
+        args = [inside[a] for a in node.args]
+        if any(a is not b for a, b in zip(args, node.args, strict=True)):
+            own[node] = inside[node] = apply(node.op, *args)
+        size[node] += sum(size[a] for a in node.args)
+        for i, argument in enumerate(node.args):
+            beside = i == 0 and _flat(node, argument)
+            depth[node] = max(depth[node], depth[argument] + (not beside))
+        deep = storeys is not None and depth[node] >= storeys
+        repeated = used_by.get(node, 0) > 1 and size[node] >= _WORTH_A_NAME
+        if repeated or (deep and node not in ends):
+            name = next(names)
+            definitions.append((name, own[node]))
+            inside[node], size[node], depth[node] = symbol(name), 1, 0
+    return Shared(tuple(definitions), tuple(own[root] for root in roots))
+
+
+def _flat(node: Apply, first: Expr) -> bool:
+    """Whether the first argument is written beside the operator, without brackets."""
+    return (
+        isinstance(first, Apply)
+        and node.op.notation in ("sum", "product")
+        and first.op.notation in ("sum", "product")
+        and first.op.precedence >= node.op.precedence
+    )
+
+
+def fresh_names(stem: str, taken: Iterable[str]) -> Iterator[str]:
+    """`t1`, `t2`, … without those that are taken."""
+    used = frozenset(taken)
+    return (name for i in count(1) if (name := f"{stem}{i}") not in used)

@@ -1,0 +1,307 @@
+"""Pages as plain text in columns, with a little colour on a terminal."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+from chainrule.derive.steps import Chain, Formula, Matrix
+from chainrule.render.blocks import (
+    Block,
+    Code,
+    Equations,
+    Heading,
+    Label,
+    Math,
+    Page,
+    Paragraph,
+    Prose,
+    Row,
+)
+from chainrule.render.text import text
+
+Line = list[tuple[str, str]]  # pieces and their styles
+
+_WIDTH, _WIDEST, _NARROWEST = 80, 110, 30
+_INDENT = "  "
+_TONES = {"plain": "", "note": "dim", "warning": "yellow", "good": "green", "bad": "bold red"}
+_ASCII = str.maketrans(
+    {"∂": "d", "∇": "grad ", "·": "*", "≈": "~", "←": "<-", "√": "sqrt", "²": "^2"}
+)
+
+
+def plain(page: Page, width: int = _WIDTH) -> str:
+    """The page as text without colours.
+
+    >>> print(plain(Page((Paragraph(("Valid for every real x.",)),))), end="")
+    Valid for every real x.
+    """
+    return "".join(
+        "".join(piece for piece, _ in line).rstrip() + "\n" for line in _lines(page, width)
+    )
+
+
+def write(page: Page, file: TextIO, *, width: int | None = None, color: bool | None = None) -> None:
+    """Write the page to a file or a terminal.
+
+    Args:
+        width: columns; None: those of the terminal, 80 where there is none.
+        color: None: on a terminal, unless NO_COLOR is set.
+    """
+    if color is None:
+        color = (
+            file.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
+    if width is None:
+        width = _columns(file)
+    if color:
+        _write_colored(page, file, width)
+        return
+    shown = plain(page, width)
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    if not encoding.lower().replace("-", "").startswith("utf"):
+        shown = shown.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+    file.write(shown)
+
+
+def _write_colored(page: Page, file: TextIO, width: int) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=file, width=width, highlight=False, force_terminal=True)
+    for line in _lines(page, width):
+        console.print(Text.assemble(*line), soft_wrap=True)
+
+
+def _columns(file: TextIO) -> int:
+    try:
+        columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(file.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return _WIDTH
+    return min(_WIDEST, max(_NARROWEST, columns or _WIDTH))
+
+
+# ------------------------------------------------------------------------- blocks to lines
+
+
+def _lines(page: Page, width: int) -> Iterator[Line]:
+    before: Block | None = None
+    for block in page.blocks:
+        if before is not None and _apart(before, block):
+            yield []
+        before = block
+        match block:
+            case Heading(level, prose, number):
+                words = f"{number}. {_prose(prose)}" if number else _prose(prose)
+                style = "bold cyan" if level == 1 else "bold" if level == 0 else ""
+                indent = _INDENT if level > 1 else ""
+                for piece in _wrap_words(words, width - len(indent), indent="   "):
+                    yield [(indent, ""), (piece, style)]
+            case Paragraph(prose, tone):
+                for piece in _wrap_words(_prose(prose), width, indent=_INDENT):
+                    yield [(piece, _TONES[tone])]
+            case Equations():
+                yield from _equations(block, width)
+
+
+def _apart(before: Block, block: Block) -> bool:
+    if isinstance(block, Heading):
+        return not (isinstance(before, Heading) and before.level > 0)
+    if isinstance(before, Heading):
+        return before.level == 0
+    return not (isinstance(before, Paragraph) and isinstance(block, Paragraph))
+
+
+def _prose(prose: Prose) -> str:
+    out = []
+    for item in prose:
+        match item:
+            case str():
+                out.append(_printable(item))
+            case Math(parts):
+                out.append(" = ".join(_formula(part) for part in parts))
+            case Code(words):
+                out.append(f"`{_printable(words)}`")
+    return "".join(out)
+
+
+def _formula(formula: Formula | Label, explicit: bool = False) -> str:
+    if isinstance(formula, Label):
+        return _printable(formula.text)
+    return _printable(text(formula, explicit=explicit, signs=True))
+
+
+def _printable(words: str) -> str:
+    """One line, without anything that moves the cursor."""
+    if words.isascii() and words.isprintable():
+        return words
+    return "".join(
+        " " if c in " \n\t" else "�" if unicodedata.category(c)[0] in "CZ" else c for c in words
+    )
+
+
+def _width(words: str) -> int:
+    if words.isascii():
+        return len(words)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in words)
+    return len(words) + wide - sum(unicodedata.combining(c) != 0 for c in words)
+
+
+# ------------------------------------------------------------------------- equations
+
+_LEFT_AT_MOST = 30
+_GAP = "   "
+
+
+def _equations(block: Equations, width: int) -> Iterator[Line]:
+    lefts = ["" if row.left is None else _formula(row.left) for row in block.rows]
+    margin = max((w for w in map(_width, lefts) if w <= _LEFT_AT_MOST), default=0)
+    room = width - len(_INDENT) - margin - 3
+    drawn = [_right(row, room) for row in block.rows]
+    columns = [_reasons(block), [row.number for row in block.rows]]
+    # Reasons and values stand in columns of their own, where that leaves enough room.
+    places, used = [], 0
+    last = [_width(lines[-1][-1]) for lines in drawn]
+    for column in columns:
+        filled = [w for w, note in zip(last, column, strict=True) if note]
+        used = max([used, *filled]) + len(_GAP) if filled else used
+        places.append(used)
+        used += max(map(_width, column), default=0)
+    if used > room:
+        places = []
+    at = f"at {_printable(block.at)}"
+    if block.at and places:
+        yield [(_INDENT + " " * (margin + 3 + places[1]) + at, "dim")]
+    for row, left, lines, reason in zip(block.rows, lefts, drawn, columns[0], strict=True):
+        if places:
+            notes = [*zip(places, (reason, row.number), strict=True)]
+        else:
+            notes = [(0, ", ".join(n for n in (reason, row.number and f"{row.number} {at}") if n))]
+        yield from _row(row, left, lines, notes, margin, room)
+
+
+def _row(
+    row: Row,
+    left: str,
+    parts: list[list[str]],
+    notes: list[tuple[int, str]],
+    margin: int,
+    room: int,
+) -> Iterator[Line]:
+    pad = _INDENT + " " * margin
+    lead = _INDENT + left + " " * (margin - _width(left))
+    sign = " = " if row.left is not None and not isinstance(row.left, Chain) else "   "
+    if row.left is None:
+        pad, lead, sign = _INDENT, _INDENT, ""
+    if _width(left) > margin:
+        yield [(_INDENT + left, "")]
+        lead = pad
+    pieces: Line = []
+    for part in parts:
+        for i, piece in enumerate(part):
+            if pieces:
+                yield pieces
+            pieces = [(lead, ""), (sign if i == 0 else " " * len(sign), ""), (piece, "")]
+            lead = pad
+    used = _width(pieces[-1][0])
+    below = []
+    for place, note in notes:
+        gap = max(place - used, len(_GAP))
+        if note and used + gap + _width(note) <= room:
+            pieces.append((" " * gap + note, "dim"))
+            used += gap + _width(note)
+        elif note:
+            below.append(note)
+    yield pieces
+    for piece in _wrap_words(", ".join(below), room, indent="") if below else ():
+        yield [(pad + " " * len(sign) + _INDENT + piece, "dim")]
+
+
+def _reasons(block: Equations) -> list[str]:
+    reasons = []
+    for row in block.rows:
+        where = " and ".join(_formula(c) for c in row.provided)
+        reasons.append(", ".join(filter(None, (row.rule, where and f"where {where}"))))
+    return reasons
+
+
+def _right(row: Row, room: int) -> list[list[str]]:
+    """The parts of the right side, each as lines."""
+    drawn = []
+    for part in row.right:
+        grid = _grid(part, room) if isinstance(part, Matrix) else []
+        drawn.append(grid or _wrap(_formula(part, row.explicit), room))
+    return drawn
+
+
+def _grid(matrix: Matrix, room: int) -> list[str]:
+    """A matrix of more than one row drawn as one, where it fits."""
+    if len(matrix.rows) < 2:
+        return []
+    cells = [[_formula(entry) for entry in row] for row in matrix.rows]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    if sum(widths) + 3 * len(widths) + 1 > room:
+        return []
+    return [
+        "[ "
+        + "   ".join(c + " " * (w - _width(c)) for c, w in zip(row, widths, strict=True))
+        + " ]"
+        for row in cells
+    ]
+
+
+# ------------------------------------------------------------------------- wrapping
+
+
+def _wrap_words(words: str, width: int, indent: str) -> list[str]:
+    lines = [""]
+    for word in words.split(" "):
+        if lines[-1].strip() and _width(lines[-1]) + 1 + _width(word) > width:
+            lines.append(indent + word)
+        else:
+            lines[-1] += " " + word if lines[-1] else word
+    return lines
+
+
+def _wrap(formula: str, room: int) -> list[str]:
+    """Break a formula before its operators, the outermost ones first; all of it is shown."""
+    if _width(formula) <= room:
+        return [formula]
+    places = list(_places(formula))
+    lines = []
+    start, indent, k = 0, "", 0
+    while len(formula) - start > room - len(indent):
+        end = start + room - len(indent)
+        while k < len(places) and places[k][0] <= start + 1:
+            k += 1
+        best, j = None, k
+        while j < len(places) and places[j][0] <= end:
+            place, depth, rank = places[j]
+            early = place < start + room // 2
+            if best is None or (early, depth, rank, -place) <= best[0]:
+                best = (early, depth, rank, -place), place
+            j += 1
+        stop = best[1] if best else end
+        lines.append(indent + formula[start:stop].rstrip())
+        start = stop + (formula[stop : stop + 1] == " ")
+        indent = _INDENT
+    lines.append(indent + formula[start:])
+    return lines
+
+
+def _places(formula: str) -> Iterable[tuple[int, int, int]]:
+    """Where a line may end: position, depth in brackets, and how bad it is."""
+    depth = 0
+    for i, c in enumerate(formula):
+        if c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth -= 1
+        elif c == " " and (formula[i - 1] in ",;" or formula[i + 1 : i + 2] in "+-"):
+            yield i, depth, 0
+        elif c == " " and formula[i + 1 : i + 2] in "*·=<>≤≥≠←i":
+            yield i, depth, 1
+        elif c in "*/" and formula[i - 1] != " ":
+            yield i, depth, 2

@@ -1,0 +1,83 @@
+"""Formulas in the language itself: what is printed can be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chainrule.core.expr import Expr
+from chainrule.derive.steps import Formula
+from chainrule.render.layout import Box, emit, layout
+from chainrule.render.sharing import shared
+
+_SIGNS = {" <= ": " ≤ ", " >= ": " ≥ ", " != ": " ≠ ", " == ": " = ", " <- ": " ← "}
+
+
+def text(formula: Formula, explicit: bool = False, signs: bool = False) -> str:
+    """The formula as the language writes it; `parse` reads the same expression from it.
+
+    An expression that would be too long written out is printed as statements: its shared
+    parts `t1 = …` first. `explicit` brackets also what only convention decides; `signs`
+    prints for the eye: `≤`, `∂`, `=` in relations.
+
+    >>> from chainrule.core.expr import symbol
+    >>> x, y = symbol("x"), symbol("y")
+    >>> text((x - (y - 2)) ** 2 / (-x))
+    '-(x - (y - 2))^2/x'
+    """
+    if isinstance(formula, Expr):
+        parts = shared([formula])
+        if parts.definitions:
+            statements = [f"{name} = {text(part)}" for name, part in parts.definitions]
+            return "; ".join([*statements, _write(parts.formulas[0], explicit, signs)])
+    return _write(formula, explicit, signs)
+
+
+def _write(formula: Formula, explicit: bool, signs: bool) -> str:
+    return emit(layout(formula, explicit), _draw_signs if signs else _draw)
+
+
+def _draw_signs(box: Box) -> Iterable[Box | str]:
+    if box.kind == "sign":
+        return (_SIGNS.get(box.text, box.text),)
+    if box.kind == "derivative":
+        return (box.latex, box.parts[0], f"/{box.latex}", box.parts[1])
+    return _draw(box)
+
+
+def _draw(box: Box) -> Iterable[Box | str]:
+    match box.kind:
+        case "row":
+            return box.parts
+        case "number" | "symbol" | "constant" | "sign" | "times":
+            return (box.text,)
+        case "fraction":
+            return (box.parts[0], "/", box.parts[1])
+        case "power":
+            return (box.parts[0], "^", box.parts[1])
+        case "fence":
+            return box.parts if box.text == "plane" else ("(", *box.parts, ")")
+        case "call" | "delimited" | "root" | "exponential" | "logarithm":
+            return (box.text, "(", *_between(box.parts, ", "), ")")
+        case "applied":
+            return (box.parts[0], box.text, "(", *_between(box.parts[1:], ", "), ")")
+        case "derivative":
+            return ("d", box.parts[0], "/d", box.parts[1])
+        case "cases":
+            branches: list[Box | str] = []
+            for i, part in enumerate(box.parts):
+                branches += [("" if i == 0 else " if " if i % 2 else ", "), part]
+            return ("{", *branches, "}")
+        case "matrix":
+            columns = max(1, int(box.text))
+            entries: list[Box | str] = ["["]
+            for i, part in enumerate(box.parts):
+                entries += ["" if i == 0 else ", " if i % columns else "; ", part]
+            return (*entries, "]")
+    raise ValueError(box.kind)
+
+
+def _between(parts: tuple[Box, ...], separator: str) -> tuple[Box | str, ...]:
+    items: list[Box | str] = []
+    for i, part in enumerate(parts):
+        items += [separator, part] if i else [part]
+    return tuple(items)

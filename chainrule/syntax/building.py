@@ -1,0 +1,303 @@
+"""Expressions from productions: each action of the grammar builds one node, as typed.
+
+Two things in the text are not seen in the node: brackets round a number or round `e`. They
+matter to the action above (`-2` is a number, `-(2)` a negative; `1/2` a fraction, `(1)/2` a
+quotient; `e^x` an exponential, `(e)^x` a power), so the value between is a `Bracketed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import gcd
+from typing import Any, NamedTuple
+
+from chainrule.core.arithmetic import ADD, DIV, E, EXP, LN, MUL, NEG, PI, POW, SUB
+from chainrule.core.errors import ArityError, ParseError, Span, UnsupportedError
+from chainrule.core.expr import Const, Expr, apply, const, symbol
+from chainrule.core.ops import Operator, lookup
+from chainrule.core.table import abstract
+from chainrule.core.table.elementary import CBRT, LOG, LOG2, LOG10, SQRT
+from chainrule.core.table.piecewise import ABS, CEIL, FLOOR, PIECEWISE
+from chainrule.syntax.lexer import Token
+from chainrule.syntax.names import FUNCTIONS
+from chainrule.syntax.scope import Scope
+
+_SIGNS = {"≤": "<=", "≥": ">=", "≠": "!=", "<>": "!="}
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+
+
+class Bracketed(NamedTuple):
+    """A number or `e` that stands in brackets."""
+
+    node: Expr
+
+
+class Function(NamedTuple):
+    """A function with what is written between its name and its arguments."""
+
+    token: Token
+    primes: int = 0
+    exponent: tuple[Expr, ...] = ()
+    index: Expr | None = None
+
+
+class Case(NamedTuple):
+    """A branch of a piecewise function; without a condition it is what holds otherwise."""
+
+    value: Expr
+    condition: Expr | None
+
+
+class Type(NamedTuple):
+    """What a declaration says after the colon."""
+
+    word: str
+    span: Span
+    items: tuple[Any, ...] = ()
+    result: Any = None
+
+
+class Statement(NamedTuple):
+    """A statement that is read."""
+
+    kind: str
+    values: tuple[Expr, ...] = ()
+    vector: bool = False
+    derivative: Token | None = None
+    declared: tuple[tuple[Token, Type | None], ...] = ()
+
+
+def number(text: str) -> Const:
+    """The exact number of a literal."""
+    if text.isdigit():
+        return const(int(text))
+    mantissa, _, exponent = text.lower().partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    scale = int(exponent or 0) - len(fraction)
+    digits = int(whole + fraction or "0")
+    return const(Fraction(digits) * Fraction(10) ** scale, decimal=True)
+
+
+def _open(value: Expr | Bracketed) -> Expr:
+    return value.node if isinstance(value, Bracketed) else value
+
+
+def _binary(row: Operator) -> Callable[..., Expr]:
+    return lambda a, sign, b: apply(row, _open(a), _open(b))
+
+
+def _negate(sign: Token, value: Any) -> Expr:
+    if isinstance(value, Const) and value.value >= 0:
+        return const(-value.value, value.decimal)
+    return apply(NEG, _open(value))
+
+
+def _divide(a: Any, sign: Token, b: Any) -> Expr:
+    if isinstance(a, Const) and isinstance(b, Const) and _is_fraction(a, b):
+        return const(Fraction(a.value, b.value))
+    return apply(DIV, _open(a), _open(b))
+
+
+def _is_fraction(a: Const, b: Const) -> bool:
+    return (
+        isinstance(a.value, int)
+        and isinstance(b.value, int)
+        and not (a.decimal or b.decimal)
+        and b.value > 1
+        and gcd(a.value, b.value) == 1
+    )
+
+
+def _power(a: Any, sign: Token, b: Any) -> Expr:
+    if isinstance(a, Expr) and getattr(a, "op", None) is E:
+        return apply(EXP, _open(b))
+    return apply(POW, _open(a), _open(b))
+
+
+def _superscript(a: Any, token: Token) -> Expr:
+    return _power(a, token, _script_number(token))
+
+
+def _script_number(token: Token) -> Expr:
+    return symbol("n") if token.text == "ⁿ" else const(int(token.text.translate(_SUPERSCRIPTS)[:1000]))
+
+
+def _group(opening: Token, value: Any, closing: Token) -> Any:
+    if isinstance(value, Const) or getattr(value, "op", None) is E:
+        return Bracketed(value)
+    return value
+
+
+def _compare(a: Any, sign: Token, b: Any) -> Expr:
+    return apply(lookup(_SIGNS.get(sign.text, sign.text)), _open(a), _open(b))
+
+
+def _name(token: Token) -> Expr:
+    return symbol(token.text)
+
+
+def _first(value: Any) -> list[Any]:
+    return [value]
+
+
+def _another(values: list[Any], comma: Token, value: Any) -> list[Any]:
+    values.append(value)
+    return values
+
+
+def _piecewise(opening: Token, cases: list[Case], closing: Token) -> Any:
+    if len(cases) == 1 and cases[0].condition is None:
+        return _group(opening, cases[0].value, closing)
+    args: list[Expr] = []
+    for case in cases:
+        args += (case.value,) if case.condition is None else (case.value, case.condition)
+    return cases if any(c.condition is None for c in cases[:-1]) else apply(PIECEWISE, *args)
+
+
+def _indexed_root(opening: Token, index: Any, of: Token, value: Any, end: Token) -> Expr:
+    index = _open(index)
+    if index is const(3):
+        return apply(CBRT, _open(value))
+    if index is const(2):
+        return apply(SQRT, _open(value))
+    if isinstance(index, Const) and isinstance(index.value, int) and not index.decimal and index.value > 1:
+        return apply(POW, _open(value), const(Fraction(1, index.value)))
+    return apply(POW, _open(value), apply(DIV, const(1), index))
+
+
+class Building:
+    """The actions that need the program's names."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.actions: dict[str, Callable[..., Any]] = {
+            **_ACTIONS, "name": self._name, "call": self._call, "piecewise": self._piecewise,
+        }  # fmt: skip
+
+    def _name(self, token: Token) -> Expr:
+        if token.text in ("e", "pi") and not self.scope.is_own(token.text):
+            return apply(E if token.text == "e" else PI)
+        return symbol(token.text)
+
+    def _piecewise(self, opening: Token, cases: list[Case], closing: Token) -> Any:
+        node = _piecewise(opening, cases, closing)
+        if isinstance(node, list):
+            raise ParseError(
+                "only the last case may stand without a condition", Span(opening.start, closing.end),
+                self.scope.source, "cases are written {-x if x < 0, x}",
+            )  # fmt: skip
+        return node
+
+    def _call(self, head: Function, opening: Token, arguments: list[Any], closing: Token) -> Expr:
+        args = [_open(a) for a in arguments]
+        name = head.token.text
+        row = FUNCTIONS.get(name)
+        if row is None:
+            return self._abstract(head, args)
+        if name == "log":
+            row, args = self._logarithm(head, args)
+        if not row.accepts(len(args)):
+            low, high = row.arity
+            wanted = str(low) if low == high else f"at least {low}"
+            raise ArityError(
+                f"`{name}` takes {wanted} argument{'s' * (low != 1)}, not {len(args)}", head.token.span,
+                self.scope.source, _usage(name, low),
+            )  # fmt: skip
+        node: Expr = apply(row, *args)
+        if head.exponent:
+            if len(head.exponent) > 1:
+                raise ParseError(
+                    f"`{name}` has one exponent", head.token.span, self.scope.source, f"write {name}^2(x)"
+                )
+            node = apply(POW, node, head.exponent[0])
+        return node
+
+    def _logarithm(self, head: Function, args: list[Expr]) -> tuple[Operator, list[Expr]]:
+        if head.index is None:
+            return (LOG, args) if len(args) == 2 else (LN, args)
+        if head.index is const(2):
+            return LOG2, args
+        if head.index is const(10):
+            return LOG10, args
+        return (LOG, [args[0], head.index]) if len(args) == 1 else (LN, args)
+
+    def _abstract(self, head: Function, args: list[Expr]) -> Expr:
+        """A function that is only named, or its derivative: `f''(x)`, `f^(0,1)(x, y)`."""
+        name, span = head.token.text, head.token.span
+        self.scope.check_arity(name, len(args), span)
+        orders: tuple[int, ...] = (0,) * len(args)
+        if head.primes:
+            if len(args) != 1:
+                raise ArityError(
+                    f"`{name}'` of {len(args)} arguments: by which of them?", span, self.scope.source,
+                    f"write {name}^(1,0)(x, y): once by the first",
+                )  # fmt: skip
+            orders = (head.primes,)
+        elif head.exponent:
+            orders = tuple(
+                e.value if isinstance(e, Const) and isinstance(e.value, int) and not e.decimal else -1
+                for e in head.exponent
+            )
+            if len(orders) != len(args) or not all(0 <= k <= 1000 for k in orders):
+                raise ParseError(
+                    f"`{name}` has {len(args)} arguments; its derivative has an order for each", span,
+                    self.scope.source, f"write {name}^(0,1)(x, y), or {name}(x)^2",
+                )  # fmt: skip
+        return apply(abstract.function(name, len(args), orders), *args)
+
+
+def _usage(name: str, count: int) -> str:
+    arguments = ("x", "y", "z")[: max(count, 1)]
+    return f"write {name}({', '.join(arguments)})"
+
+
+_ACTIONS: dict[str, Callable[..., Any]] = {
+    "assignment": lambda name, equals, output: output,
+    "derivative_of_target": lambda name, equals, by, output: output._replace(derivative=by),
+    "definition": lambda name, opening, names, closing, equals, output: output,
+    "derivative": lambda by, output: output._replace(derivative=by),
+    "bare": lambda output: output,
+    "statement": lambda declared: Statement("declaration", declared=tuple(declared)),
+    "scalar": lambda value: Statement("value", (_open(value),)),
+    "vector": lambda o, values, c: Statement("value", tuple(map(_open, values)), vector=True),
+    "of_the_next_type": lambda word: (word, None),
+    "of_type": lambda word, colon, type_: (word, type_),
+    "plain_type": lambda word: Type(word.text, word.span),
+    "sized_type": lambda word, o, items, c: Type(word.text, word.span, tuple(items)),
+    "tuple_type": lambda o, items, c: Type("()", Span(o.start, c.end), tuple(items)),
+    "function_type": lambda word, o, items, c, arrow, result: Type(word.text, word.span, tuple(items), result),
+    "dimension": lambda token: token,
+    "first": _first,
+    "another": _another,
+    "compare": _compare,
+    "add": _binary(ADD),
+    "subtract": _binary(SUB),
+    "multiply": _binary(MUL),
+    "divide": _divide,
+    "negate": _negate,
+    "same": lambda sign, value: value,
+    "raise_to": _power,
+    "raise_to_superscript": _superscript,
+    "number": lambda token: number(token.text),
+    "group": _group,
+    "braced": lambda o, value, c: value,
+    "absolute": lambda o, value, c: apply(ABS, _open(value)),
+    "floor": lambda o, value, c: apply(FLOOR, _open(value)),
+    "ceil": lambda o, value, c: apply(CEIL, _open(value)),
+    "fraction": lambda o, above, over, below, c: _divide(above, over, below),
+    "root": lambda o, value, c: apply(SQRT, _open(value)),
+    "indexed_root": _indexed_root,
+    "head": lambda token: Function(token),
+    "head_primed": lambda token, primes: Function(token, primes=len(primes.text)),
+    "head_raised": lambda token, sign, exponent: Function(token, exponent=tuple(exponent)),
+    "head_superscript": lambda token, script: Function(token, exponent=(_script_number(script),)),
+    "head_indexed": lambda token, sign, index: Function(token, index=index[0]),
+    "head_indexed_raised": lambda token, s, index, p, exponent: Function(token, 0, tuple(exponent), index[0]),
+    "head_raised_indexed": lambda token, p, exponent, s, index: Function(token, 0, tuple(exponent), index[0]),
+    "negative_script": lambda sign, value: [_negate(sign, value)],
+    "scripts": lambda o, values, c: [_open(v) for v in values],
+    "another_default": lambda cases, word, value: [*cases, Case(_open(value), None)],
+    "branch": lambda value, word, condition: Case(_open(value), _open(condition)),
+    "default": lambda *values: Case(next(_open(v) for v in values if not isinstance(v, Token)), None),
+}

@@ -1,0 +1,327 @@
+r"""LaTeX words to the words of the language: commands, braces, `\frac` and its two arguments.
+
+What only sets the type is dropped. Letters side by side are a product, as they are typeset;
+a name of several letters stands in `\mathrm{…}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from chainrule.core.errors import ParseError, UnknownNameError, UnsupportedError
+from chainrule.syntax.lexer import Token
+from chainrule.syntax.names import FUNCTIONS, GREEK
+
+_DROPPED = frozenset(
+    r", ; : ! > left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr"
+    r" displaystyle textstyle scriptstyle limits nolimits quad qquad thinspace medspace thickspace"
+    r" enspace hspace mathstrut strut nonumber notag ( ) [ ]".split()
+) | {" ", "\n"}
+_SIGNS = {
+    "cdot": ("STAR", "*"), "times": ("STAR", "*"), "ast": ("STAR", "*"), "div": ("SLASH", "/"),
+    "le": ("RELATION", "<="), "leq": ("RELATION", "<="), "leqslant": ("RELATION", "<="),
+    "ge": ("RELATION", ">="), "geq": ("RELATION", ">="), "geqslant": ("RELATION", ">="),
+    "ne": ("RELATION", "!="), "neq": ("RELATION", "!="), "lt": ("RELATION", "<"), "gt": ("RELATION", ">"),
+    "lvert": ("BAR_OPEN", "|"), "rvert": ("BAR_CLOSE", "|"), "vert": ("BAR", "|"), "mid": ("BAR", "|"),
+    "lfloor": ("FLOOR_OPEN", "⌊"), "rfloor": ("FLOOR_CLOSE", "⌋"),
+    "lceil": ("CEIL_OPEN", "⌈"), "rceil": ("CEIL_CLOSE", "⌉"),
+    "{": ("LBRACE", "{"), "}": ("RBRACE", "}"), "lbrace": ("LBRACE", "{"), "rbrace": ("RBRACE", "}"),
+    "lbrack": ("LSQUARE", "["), "rbrack": ("RSQUARE", "]"), "lparen": ("OPEN", "("), "rparen": ("CLOSE", ")"),
+    "partial": ("PARTIAL", "∂"), "prime": ("PRIME", "'"), "to": ("ARROW", "->"), "colon": ("COLON", ":"),
+}  # fmt: skip
+_FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac"})
+_VARIANTS = {
+    "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho", "varsigma": "sigma",
+    "varkappa": "kappa", "varpi": "pi",
+}  # fmt: skip
+_CASES = {
+    "if": "IF", "for": "IF", "when": "IF", "where": "IF", "otherwise": "OTHERWISE", "else": "OTHERWISE",
+}  # fmt: skip
+_SETTINGS = frozenset({"equation", "align", "aligned", "gather", "gathered", "displaymath", "math", "split"})
+_MATRICES = frozenset({"matrix", "pmatrix", "bmatrix", "vmatrix", "Vmatrix", "array", "smallmatrix"})
+_ARRAY_COMMANDS = {
+    "top": "the transpose", "intercal": "the transpose", "odot": "the product entry by entry",
+    "circ": "a composition, or the product entry by entry", "otimes": "the tensor product",
+    "lVert": "the norm of a vector", "rVert": "the norm of a vector", "|": "the norm of a vector",
+    "Vert": "the norm of a vector", "det": "the determinant of a matrix", "nabla": "a gradient",
+    "langle": "an inner product", "rangle": "an inner product", "vec": "a vector",
+}  # fmt: skip
+_HINTS = {
+    "int": "chainrule differentiates; it does not integrate",
+    "lim": "chainrule differentiates; it does not take limits",
+    "sum": "write all terms out", "prod": "write all factors out", "infty": "infinity is not a number here",
+    "pm": "write the two cases as two outputs", "hat": "write a subscript, as x_{hat}",
+    "bar": "write a subscript, as x_{bar}", "tilde": "write a subscript, as x_{tilde}",
+    "dot": "write x'(t) with a function, or another name", "binom": "write it with gamma",
+    "sqrtsign": r"write \sqrt{x}", "over": r"write \frac{a}{b}",
+}  # fmt: skip
+_TEXT = re.compile(r"\\([a-z]+)\*?\s*\{([^{}]*)\}", re.ASCII)
+
+
+def commands(tokens: Sequence[Token], source: str) -> list[Token]:
+    r"""The words of the language for LaTeX words."""
+    return _Commands(tokens, source).read()
+
+
+class _Commands:
+    """One pass over the words; `braces` holds what each open brace becomes when it closes."""
+
+    def __init__(self, tokens: Sequence[Token], source: str) -> None:
+        self.tokens, self.source = list(tokens), source
+        self.out: list[Token] = []
+        self.braces: list[tuple[Token, str]] = []
+        self.cases = 0
+        self.place = 0
+
+    def read(self) -> list[Token]:
+        """The words of the language."""
+        while self.place < len(self.tokens):
+            token = self.tokens[self.place]
+            self.place += 1
+            handler = _HANDLERS.get(token.kind)
+            if handler is None:
+                self.out.append(token)
+            else:
+                handler(self, token)
+        for brace, _ in self.braces:
+            raise self._error(brace, f"`{brace.text}` is never closed", "add `}`")
+        return list(_equations(self.out))
+
+    def _emit(self, kind: str, token: Token, text: str) -> None:
+        self.out.append(Token(kind, text, token.start, token.end))
+
+    def _error(self, token: Token, message: str, hint: str) -> ParseError:
+        return ParseError(message, token.span, self.source, hint)
+
+    def _kind(self, ahead: int = 0) -> str:
+        place = self.place + ahead
+        return self.tokens[place].kind if place < len(self.tokens) else ""
+
+    # ---- arguments and braces
+
+    def _argument(self, macro: Token, closing: str) -> None:
+        """Begin an argument of a macro: in braces, or one sign."""
+        if self.place >= len(self.tokens):
+            raise self._error(macro, f"`{macro.text}` has too few arguments", f"write {_shape_of(macro.text)}")
+        token = self.tokens[self.place]
+        self.place += 1
+        if token.kind == "LBRACE":
+            self.braces.append((token, closing))
+            return
+        if token.kind == "NUMBER" and len(token.text) > 1:  # \frac12 is one half
+            rest = token._replace(text=token.text[1:], start=token.start + 1)
+            self.place -= 1
+            self.tokens[self.place] = rest
+            token = token._replace(text=token.text[0], end=token.start + 1)
+        if token.kind == "NUMBER":
+            self.out.append(token)
+        elif token.kind == "LETTER":
+            self._emit("NAME", token, token.text)
+        elif token.kind == "COMMAND" and (name := _greek(token.text[1:])):
+            self._emit("NAME", token, name)
+        else:
+            raise self._error(macro, f"`{macro.text}` has too few arguments", f"write {_shape_of(macro.text)}")
+        self._closed(token, closing)
+
+    def _closed(self, token: Token, closing: str) -> None:
+        self._emit(closing, token, token.text)
+        if closing in ("OVER", "OF"):
+            self._argument(token, "END")
+
+    def _open_brace(self, token: Token) -> None:
+        self.braces.append((token, "GROUP_CLOSE"))
+        self._emit("GROUP_OPEN", token, token.text)
+
+    def _close_brace(self, token: Token) -> None:
+        if not self.braces or self.braces[-1][0].text != "{":
+            raise self._error(token, "`}` closes nothing", "leave it out, or open it")
+        self._closed(token, self.braces.pop()[1])
+
+    def _open_square(self, token: Token) -> None:
+        """`[…]` holds the outputs at the start of a statement; elsewhere it is a bracket."""
+        outputs = not self.out or self.out[-1].kind in ("EQUALS", "SEPARATOR")
+        self.braces.append((token, "RSQUARE" if outputs else "CLOSE"))
+        self._emit("LSQUARE" if outputs else "OPEN", token, token.text)
+
+    def _close_square(self, token: Token) -> None:
+        if not self.braces or self.braces[-1][0].text != "[":
+            raise self._error(token, "`]` closes nothing", "leave it out, or open it")
+        self._closed(token, self.braces.pop()[1])
+
+    # ---- names
+
+    def _letter(self, token: Token) -> None:
+        self._named(token, token.text)
+
+    def _named(self, token: Token, name: str) -> None:
+        """Emit a name with its subscript; a logarithm's subscript is its base."""
+        if self._kind() != "UNDERSCORE":
+            self._emit("NAME", token, name)
+            return
+        underscore = self.tokens[self.place]
+        self.place += 1
+        if name in FUNCTIONS and name not in GREEK and len(name) > 1:
+            self._emit("NAME", token, name)
+            self._emit("SUBSCRIPT", underscore, "_")
+            return
+        braced = self._kind() == "LBRACE"
+        self.place += braced
+        index = ""
+        while self._kind() in ("LETTER", "NUMBER", "TEXT", "COMMAND"):
+            part = self.tokens[self.place]
+            text = _greek(part.text[1:]) if part.kind == "COMMAND" else _content(part)
+            if not text or not (text.isascii() or len(text) == 1) or not text.isalnum():
+                break
+            index += text if braced or part.kind != "LETTER" else text[0]
+            self.place += 1
+            if not braced:
+                break
+        if not index or (braced and self._kind() != "RBRACE"):
+            raise self._error(underscore, "this subscript is not a name's", "write letters and digits, as x_{12}")
+        self.place += braced
+        self._emit("NAME", token._replace(end=self.tokens[self.place - 1].end), f"{name}_{index}")
+
+    def _text(self, token: Token) -> None:
+        word = _content(token)
+        if not word:
+            return
+        if self.cases and word.rstrip(",") in _CASES:
+            if self.out[-1].kind == "COMMA":
+                self.out.pop()
+            self._emit(_CASES[word.rstrip(",")], token, word)
+        elif word == "d" or re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", word):
+            self._named(token, word)
+        else:
+            raise self._error(token, f"`{token.text}` is not a name", r"write letters, as \mathrm{loss}")
+
+    def _command(self, token: Token) -> None:
+        name = token.text[1:].rstrip("*")
+        if name in _DROPPED:
+            self._dropped(token, name)
+        elif name == "\\":
+            self._line(token)
+        elif name in _SIGNS:
+            self._emit(*_SIGNS[name][:1], token, _SIGNS[name][1])
+        elif greek := _greek(name):
+            # \gamma is always the letter; \Gamma is the function where it is applied.
+            self._named(token, "γ" if greek == "gamma" else greek)
+        elif name == "sqrt":
+            self._root(token)
+        elif name in _FRACTIONS:
+            self._emit("FRACTION", token, token.text)
+            self._argument(token, "OVER")
+        elif name in FUNCTIONS:
+            self._named(token, name)
+        elif name in _ARRAY_COMMANDS:
+            raise UnsupportedError(
+                f"`{token.text}`, {_ARRAY_COMMANDS[name]}: arrays are not read yet", token.span, self.source,
+                "write the entries out",
+            )  # fmt: skip
+        else:
+            raise UnknownNameError(
+                f"`{token.text}` is not a command that is read", token.span, self.source,
+                _HINTS.get(name, r"a function is written \operatorname{name}, a name \mathrm{name}"),
+            )  # fmt: skip
+
+    def _dropped(self, token: Token, name: str) -> None:
+        if name in ("left", "right") and self._kind() == "BAR":
+            bar = self.tokens[self.place]
+            self.place += 1
+            self._emit("BAR_OPEN" if name == "left" else "BAR_CLOSE", bar, "|")
+
+    def _root(self, token: Token) -> None:
+        if self._kind() == "LSQUARE":
+            self._emit("INDEX", token, token.text)
+            self.braces.append((self.tokens[self.place], "OF"))
+            self.place += 1
+        else:
+            self._emit("ROOT", token, token.text)
+            self._argument(token, "END")
+
+    def _power(self, token: Token) -> None:
+        """`^\\prime` and `^{\\prime}` are primes."""
+        ahead = self.tokens[self.place : self.place + 3]
+        texts = [t.text for t in ahead]
+        if texts[:1] == ["\\prime"] or (texts[:2] == ["{", "\\prime"] and texts[2:] == ["}"]):
+            self.place += 1 if texts[0] != "{" else 3
+            self._emit("PRIME", token, "'")
+        else:
+            self.out.append(token)
+
+    # ---- environments
+
+    def _environment(self, token: Token) -> None:
+        name = _content(token).rstrip("*")
+        begins = token.text.startswith("\\begin")
+        if name == "cases":
+            if not begins and self.out and self.out[-1].kind == "COMMA":
+                self.out.pop()
+            self.cases += 1 if begins else -1
+            self._emit("LBRACE" if begins else "RBRACE", token, token.text)
+        elif name in _MATRICES:
+            raise UnsupportedError(
+                f"`{token.text}`: arrays are not read yet", token.span, self.source,
+                r"write outputs as [e_1, e_2]; cases as \begin{cases}",
+            )  # fmt: skip
+        elif name not in _SETTINGS:
+            raise UnknownNameError(
+                f"`{token.text}` is not an environment that is read", token.span, self.source, "leave it out"
+            )
+
+    def _line(self, token: Token) -> None:
+        if not self.cases:
+            self._emit("SEPARATOR", token, "\n")
+        elif self.out[-1].kind != "COMMA":
+            self._emit("COMMA", token, token.text)
+
+    def _ampersand(self, token: Token) -> None:
+        if not self.cases:
+            return
+        if self.out[-1].kind == "COMMA":
+            self.out.pop()
+        if not (self._kind() == "TEXT" and _content(self.tokens[self.place]).rstrip(",") in _CASES):
+            self._emit("IF", token, "if")
+
+    def _nothing(self, token: Token) -> None:
+        """A sign that only sets the type."""
+
+
+def _equations(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Inside brackets `=` compares."""
+    depth = 0
+    found: list[Token] = []
+    for token in tokens:
+        depth += (token.kind in _OPENERS) - (token.kind in _CLOSERS)
+        if depth > 0 and token.kind == "EQUALS":
+            token = token._replace(kind="RELATION", text="==")
+        found.append(token)
+    return found
+
+
+_OPENERS = frozenset({"OPEN", "LSQUARE", "LBRACE", "GROUP_OPEN", "FRACTION", "ROOT", "INDEX", "BAR_OPEN"})
+_CLOSERS = frozenset({"CLOSE", "RSQUARE", "RBRACE", "GROUP_CLOSE", "END", "BAR_CLOSE"})
+
+
+def _greek(name: str) -> str:
+    name = _VARIANTS.get(name, name)
+    return name if name in GREEK or name == "pi" else ""
+
+
+def _content(token: Token) -> str:
+    """What stands between the braces of `\\text{…}`; a letter or a number as it is."""
+    match = _TEXT.fullmatch(token.text)
+    return match[2].replace("\\_", "_").replace("\\ ", " ").strip() if match else token.text
+
+
+def _shape_of(macro: str) -> str:
+    return r"\sqrt{x}" if macro == r"\sqrt" else r"\frac{a}{b}"
+
+
+_HANDLERS = {
+    "LBRACE": _Commands._open_brace, "RBRACE": _Commands._close_brace,
+    "LSQUARE": _Commands._open_square, "RSQUARE": _Commands._close_square,
+    "LETTER": _Commands._letter, "TEXT": _Commands._text, "COMMAND": _Commands._command,
+    "POW": _Commands._power, "ENVIRONMENT": _Commands._environment,
+    "AMPERSAND": _Commands._ampersand, "DOLLAR": _Commands._nothing, "TILDE": _Commands._nothing,
+}  # fmt: skip
