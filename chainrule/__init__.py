@@ -44,7 +44,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Loaded on first use: `chainrule --help` needs none of it.
     if name in __all__:
-        return getattr(importlib.import_module("chainrule.api"), name)
+        api = importlib.import_module("chainrule.api")
+        globals().update({public: getattr(api, public) for public in __all__})
+        return globals()[name]
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 
 

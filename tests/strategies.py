@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
 import chainrule.core.table
 from chainrule.core import ops
 from chainrule.core.arithmetic import PI, E
@@ -13,8 +16,6 @@ from chainrule.core.ops import Operator
 from chainrule.core.table import abstract
 from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.core.table.special import POLYGAMMA
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 assert chainrule.core.table
 
@@ -132,6 +133,8 @@ def named_functions(inner: SearchStrategy[Expr]) -> SearchStrategy[Expr]:
     def applied(name: str, arity: int) -> SearchStrategy[Expr]:
         orders = st.tuples(*[st.integers(0, 3)] * arity)
         arguments = st.tuples(*[inner] * arity)
-        return st.builds(lambda k, args: apply(abstract.function(name, arity, k), *args), orders, arguments)
+        return st.builds(
+            lambda k, args: apply(abstract.function(name, arity, k), *args), orders, arguments
+        )
 
     return st.one_of(applied("f", 1), applied("g1", 2), applied("F", 3), applied("phi", 1))

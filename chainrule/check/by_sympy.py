@@ -18,7 +18,6 @@ from chainrule.check.edges import Local, kinks_of, statuses
 from chainrule.check.numbers import Tape, context
 from chainrule.check.points import Point, Search, in_words
 from chainrule.check.to_sympy import Declined, converted
-from chainrule.check.to_sympy import to_sympy as to_sympy
 from chainrule.core.expr import Apply, Expr, fold, free_symbols
 from chainrule.core.ops import Kink
 from chainrule.derive.steps import Derivation, Method, Status

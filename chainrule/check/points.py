@@ -17,6 +17,7 @@ from chainrule.core.expr import Const, Expr, Number, free_symbols
 from chainrule.core.ops import Kink
 
 Point = dict[str, Fraction]
+Side = tuple[str | bool | None, ...]
 
 _SCALES = tuple(map(Fraction, ("2", "3/4", "5", "1/4", "20", "1/20", "200", "1/500")))
 _OFFSETS = tuple(map(Fraction, ("1/2", "1/20", "3", "1/500")))
@@ -27,8 +28,8 @@ _DIGITS = 20
 class Search:
     """An iterator over points where the functions are defined and smooth.
 
-    It goes on until `enough` points are found and both signs of every variable and both
-    sides of every kink are among them, or further tries seem to be in vain. A consumer
+    It goes on until `enough` points are found and both signs of every variable and all the
+    regions between kinks are among them, or further tries seem to be in vain. A consumer
     that cannot use a point lowers `found` by one.
 
     Attributes:
@@ -61,12 +62,12 @@ class Search:
 
     def __iter__(self) -> Iterator[Point]:
         m = context(_DIGITS)
-        seen: set[tuple[str | int, bool]] = set()
-        all_sides = 2 * (len(self.names) + self._kinks)
+        seen: set[Side] = set()
+        everything = 2 * len(self.names) + 2**self._kinks
         patience = 12 + 6 * min(self._kinks, 10)
         for tries, point in enumerate(self._candidates()):
             done = self.found >= self.enough
-            if tries >= self.limit or (done and (len(seen) == all_sides or tries > patience)):
+            if tries >= self.limit or (done and (len(seen) == everything or tries > patience)):
                 return
             sides = self._sides(m, point)
             if sides is not None and not (done and seen.issuperset(sides)):
@@ -74,24 +75,26 @@ class Search:
                 self.found += 1
                 yield point
 
-    def _sides(self, m: Any, point: Point) -> list[tuple[str | int, bool]] | None:
-        """On which side of 0 and of each kink it is; None outside the domain or at a kink."""
+    def _sides(self, m: Any, point: Point) -> list[Side] | None:
+        """On which sides of 0 and of the kinks it is; None outside the domain or at a kink."""
         values = self._tape.run(m, point)
         joints = len(values) - 2 * self._kinks
         if any(v is None for v in values[: self._defined]) or not all(
             values[self._defined : joints]
         ):
             return None
-        sides: list[tuple[str | int, bool]] = [(name, v > 0) for name, v in point.items() if v]
+        sides: list[Side] = [(name, v > 0) for name, v in point.items() if v]
+        region = []
         for i in range(self._kinks):
             left, right = values[joints + 2 * i : joints + 2 * i + 2]
             if left is None or right is None:
-                continue  # a kink in a branch that is not taken here
+                region.append(None)  # a kink in a branch that is not taken here
+                continue
             gap = left - right
             if abs(gap) <= 1e-9 * (abs(left) + abs(right)):
                 return None
-            sides.append((i, gap > 0))
-        return sides
+            region.append(gap > 0)
+        return [*sides, tuple(region)]
 
     def _candidates(self) -> Iterator[Point]:
         """Points at several scales and near the constants of the expression, without end.

@@ -110,7 +110,13 @@ def mul(a: Expr, b: Expr) -> Expr:
     if type(b) is Const:
         a, b = b, a
     if type(a) is Const:
-        return _scaled(a, b)
+        value = a.value
+        if (
+            type(b) is Const
+            or (b.op is MUL and type(b.args[0]) is Const)
+            or (type(value) is int and -1 <= value <= 1)
+        ):
+            return _scaled(a, b)
     key = (a, b)
     node = _products.get(key)
     if node is None:
@@ -134,13 +140,15 @@ def _scaled(a: Const, b: Expr) -> Expr:
         if c is b:
             return neg(a) if negative else a
         b = b.args[1]
-    if type(b) is Const or a.value not in (-1, 0, 1):
+    value = a.value
+    product: Expr | None
+    if type(b) is not Const and type(value) is int and -1 <= value <= 1:
+        product = neg(b) if value == -1 else b if value else ZERO
+    else:
         key = (a, b)
-        product: Expr | None = _products.get(key)
+        product = _products.get(key)
         if product is None:
             product = create(MUL, key, _products)
-    else:
-        product = ZERO if a.value == 0 else b if a.value == 1 else neg(b)
     return neg(product) if negative else product
 
 

@@ -13,7 +13,17 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from chainrule.core.interning import applications, constants, enter, symbols
+from chainrule.core import interning
+from chainrule.core.interning import (
+    applications,
+    begin,
+    constants,
+    end,
+    enter,
+    serials,
+    sweep,
+    symbols,
+)
 from chainrule.core.ops import Operator
 
 T = TypeVar("T")
@@ -196,10 +206,20 @@ def applications_of(op: Operator) -> dict[tuple[Expr, ...], Apply]:
 
 
 def create(op: Operator, args: tuple[Expr, ...], table: dict[tuple[Expr, ...], Apply]) -> Apply:
-    """A new application of `op` for its table."""
+    """A new application of `op` for its table; another thread's, if that was faster."""
     node = _new(Apply)
     node.op, node.args, node.shape = op, args, ()
-    return enter(table, args, node)
+    node.serial = serial = next(serials)
+    try:
+        begin(None)
+        present = None if interning.sweeping else table.setdefault(args, node)
+    finally:
+        end()
+    if present is None:
+        present = enter(table, args, node)  # waits until the sweep is done
+    if serial >= interning.sweep_at:
+        sweep()
+    return present
 
 
 def find(op: Operator, *args: Expr) -> Expr | None:
@@ -225,11 +245,12 @@ def topological(roots: Iterable[Expr]) -> list[Expr]:
     """The nodes below the roots (and the roots), arguments before users."""
     seen = set(roots)
     stack = list(seen)
+    push, pop, see = stack.append, stack.pop, seen.add
     while stack:
-        for argument in stack.pop().args:
+        for argument in pop().args:
             if argument not in seen:
-                seen.add(argument)
-                stack.append(argument)
+                see(argument)
+                push(argument)
     return sorted(seen, key=_serial)
 
 

@@ -1,8 +1,8 @@
 """One object for equal expressions: the tables of all nodes, and how they are swept.
 
-Looking up takes no lock, and entering neither (a lock costs as much as half a node):
-`setdefault` decides between threads, and a mark tells a sweep that an entry is under way.
-What only the tables hold is swept out each time the number of nodes has doubled.
+Looking up takes no lock, and entering an application neither (a lock costs as much as half
+a node): `setdefault` decides between threads, and a mark tells a sweep that an entry is
+under way. What only the tables hold is swept out whenever the number of nodes has doubled.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ applications: dict[Any, dict[tuple[Any, ...], Any]] = {}
 constants: dict[Any, Any] = {}
 symbols: dict[Any, Any] = {}
 
-_serials = count()
+serials = count()
 _entering: list[None] = []
-_mark, _unmark = _entering.append, _entering.pop
-_sweeping = False
-_sweep_at = FIRST_SWEEP
+begin, end = _entering.append, _entering.pop
+sweeping = False
+sweep_at = FIRST_SWEEP
+
 _lock = threading.RLock()
 _serial = attrgetter("serial")
 
@@ -36,36 +37,27 @@ def enter(table: dict[Any, Node], key: Any, node: Any) -> Node:
 
     It gets its serial here, so it is younger than its arguments.
     """
-    node.serial = serial = next(_serials)
-    try:
-        _mark(None)
-        present = None if _sweeping else table.setdefault(key, node)
-    finally:
-        _unmark()
-    if present is None:
-        with _lock:  # until the sweep is done
-            present = table.setdefault(key, node)
-    if serial >= _sweep_at:
-        sweep()
-    return present
+    with _lock:
+        node.serial = next(serials)
+        return table.setdefault(key, node)
 
 
 def sweep() -> bool:
     """Drop the nodes that only the tables hold; False if it has to be done later."""
-    global _sweeping, _sweep_at
+    global sweeping, sweep_at
     with _lock:
-        if _sweeping:  # called by a finalizer during a sweep
+        if sweeping:  # called by a finalizer during a sweep
             return False
-        _sweeping = True
+        sweeping = True
         try:
             if _entering:  # another thread may be about to use a key that is out for a moment
-                _sweep_at = next(_serials) + 1_000
+                sweep_at = next(serials) + 1_000
                 return False
             _drop()
             left = len(constants) + len(symbols) + sum(map(len, applications.values()))
-            _sweep_at = next(_serials) + max(FIRST_SWEEP, left)
+            sweep_at = next(serials) + max(FIRST_SWEEP, left)
         finally:
-            _sweeping = False
+            sweeping = False
     return True
 
 

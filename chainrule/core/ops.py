@@ -54,7 +54,8 @@ class Operator:
         sympy: the counterpart, given the sympy module and the converted arguments.
         mpmath: the value, given the mpmath context and the arguments' values. It shares
             nothing with `partials`: it is what they are checked against.
-        numpy: a stable NumPy expression over `{0}`, `{1}`, …; of a variadic row, over `{args}`.
+        numpy: a stable NumPy expression over `{0}`, `{1}`, …; of a variadic row over `{args}`,
+            of cases over `{conditions}`, `{choices}` and `{default}`.
         notation: how it is set; `latex` is the head (`\\sin`) or the sign (`\\le`).
         precedence: binding power of the notation (10 sums … 50 atoms).
         domain: relations under which the value is a real number.

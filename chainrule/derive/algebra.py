@@ -30,7 +30,7 @@ from chainrule.derive.monomials import (
     tidy,
 )
 from chainrule.derive.signs import Signs
-from chainrule.derive.writing import Writer, is_exponential
+from chainrule.derive.writing import Writer, is_exponential, is_tower
 
 
 class Algebra:
@@ -90,7 +90,8 @@ class Algebra:
 
     def _find_base(self, value: Sum) -> tuple[Rational, Expr]:
         common = 1 if value.decimal else content(t.coefficient for t in value.terms)
-        if all(t.coefficient < 0 for t in value.terms):
+        signs = [t.coefficient < 0 for t in value.terms]
+        if all(signs) or signs == [True, False]:  # -1 + x as a factor is -(1 - x)
             common = -common
         shape = [(t.key, ratio(t.coefficient, common)) for t in value.terms]
         for sign in (1, -1):
@@ -132,6 +133,10 @@ class Algebra:
         if isinstance(node, Apply) and is_exponential(node):
             inside = self.value(node.args[0]) if node.args else UNIT
             return self.exponential(self.product([(inside, 1), (exponent, 1)]))
+        if isinstance(node, Apply) and is_tower(node):  # (b^m)^y is b^(m*y), as b > 0
+            self.fired.add("power of a power")
+            inside = self.product([(self.value(node.args[1]), 1), (exponent, 1)])
+            return self.power(self.value(node.args[0]), inside)
         if isinstance(node, Const):
             if node.value == 1:
                 return UNIT

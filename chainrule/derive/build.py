@@ -70,7 +70,8 @@ def build(
     """
     names = resolve_variables(program, variables)
     outputs = program.outputs
-    order = max(order, program.order)
+    if program.order > 1:
+        order = program.order
     _check_request(names, outputs, order, direction, weights, point)
     stage = Stage(program, names, granularity, expand_powers, 1, _letter(program, names, 0), point)
     functions = tuple(stage.function(y) for y in outputs)

@@ -57,7 +57,7 @@ class Collector:
         self.coefficient: Rational = 1
         self.decimal = False
         self.powers: dict[Expr, Rational] = {}
-        self._exponentials = 0
+        self._exponential = False
 
     def times(self, value: Value, exponent: int) -> None:
         """Multiply by value^exponent."""
@@ -73,6 +73,10 @@ class Collector:
             return
         self._scale(value.coefficient, exponent)
         self.decimal = self.decimal or value.decimal
+        if any(is_exponential(base) for base in value.powers):
+            if self._exponential:
+                self._algebra.fired.add("combine exponentials")
+            self._exponential = True
         for base, inner in value.powers.items():
             self.multiply(base, inner * exponent)
 
@@ -95,13 +99,10 @@ class Collector:
         present = self.powers.get(base)
         if present is not None:
             cancels = (present < 0) != (exponent < 0)
-            self._algebra.fired.add(
-                "combine exponentials" if is_exponential(base)
-                else "cancel common factors" if cancels else "collect powers"
-            )  # fmt: skip
+            if not is_exponential(base):
+                rule = "cancel common factors" if cancels else "collect powers"
+                self._algebra.fired.add(rule)
             exponent += present
-        elif is_exponential(base):
-            self._exponentials += 1
         exponent = tidy(exponent)
         if magnitude(exponent) > _LARGEST_EXPONENT:
             raise TooLarge

@@ -106,7 +106,8 @@ class Forms:
 
     def _factored(self, value: Sum, common: Product) -> Value:
         algebra = self.algebra
-        rest = algebra.of_terms(algebra.ordered([self._divided(t, common) for t in value.terms]))
+        terms = algebra.ordered([self._divided(t, common) for t in value.terms])
+        rest = algebra.sum([(t, 1) for t in terms])
         return algebra.product([(common, 1), (rest, 1)])
 
     @staticmethod

@@ -77,7 +77,8 @@ class Measure:
             case "constant":
                 return len(node.op.name)
             case "piecewise":
-                return inner + 4 * len(args)
+                values = (len(args) + 1) // 2
+                return inner + 4 * (len(args) - values) + 2 * values
         return inner + len(node.op.name) + 2 * max(1, len(args))
 
     @staticmethod

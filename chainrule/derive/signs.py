@@ -311,7 +311,8 @@ class Signs:
         left, right = relation.args
         if left is right:
             return sign in ("<=", ">=", "==")
-        d = self.interval(apply(SUB, left, right))
+        against_zero = isinstance(right, Const) and right.value == 0
+        d = self.interval(left if against_zero else apply(SUB, left, right))
         zero = d.low == 0 == d.high
         answers = {
             ">": (d.positive, d.nonpositive), ">=": (d.nonnegative, d.negative),

@@ -38,7 +38,7 @@ _RULES = (
     "Pythagorean identity", "hyperbolic identity", "difference of squares", "common denominator",
     "factor out common factors", "product with cases", "merge cases",
     "expand and add like terms", "exponential of a logarithm", "logarithm of an exponential",
-    "inverse functions", "root of a power", "square of an absolute value",
+    "inverse functions", "root of a power", "power of a power", "square of an absolute value",
     "absolute value and sign", "reciprocal functions", "cancel common factors",
     "combine exponentials", "add like terms", "collect powers", "odd and even functions",
     "relations that always or never hold", "exact values", "constant arithmetic",

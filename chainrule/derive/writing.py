@@ -116,8 +116,10 @@ class Writer:
             elif is_tower(base):
                 towers.setdefault(base.args[0], []).append((base.args[1], exponent))
         for base, exponent in powers.items():
-            joined = base in towers and not isinstance(base, Const)
-            if joined or is_exponential(base) or is_tower(base):
+            if is_exponential(base) or is_tower(base):
+                continue
+            if base in towers and not isinstance(base, Const):  # x^n/x is x^(n - 1)
+                towers[base].append((ONE, exponent))
                 continue
             node = self._power(base, magnitude(exponent))
             (over if exponent > 0 else under).append((rank(node), node))
@@ -125,8 +127,6 @@ class Writer:
             node = self._exponential(exponents)
             over.append((rank(node), node))
         for base, parts in towers.items():
-            if not isinstance(base, Const) and base in powers:
-                parts.append((ONE, powers[base]))
             node = apply(POW, base, self._total(parts))
             over.append((rank(node), node))
         over.sort(key=_by_rank)

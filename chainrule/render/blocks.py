@@ -66,6 +66,7 @@ class Row:
         provided: the conditions under which the last part is equal.
         number: the value of the last part, rounded for the eye, or nothing.
         explicit: bracket also what only convention decides.
+        continues: the left side is that of the row above, and need not be shown again.
     """
 
     left: Formula | Label | None
@@ -74,6 +75,7 @@ class Row:
     provided: tuple[Expr, ...] = ()
     number: str = ""
     explicit: bool = False
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

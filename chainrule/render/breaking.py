@@ -79,12 +79,12 @@ def lines(box: Box, room: float, depth: int = 0) -> list[Box]:
     out: list[Box] = []
     line: list[Box] = []
     taken = 0.0
-    last: tuple[int, int] | None = None  # the best place in this line: its rank and index
+    last: tuple[int, int, float] | None = None  # the best place here: rank, index, width before
     for piece in _pieces(box):
         rank = _rank(piece)
         if rank is not None and line:
-            keep = last is not None and last[0] < rank and last[1] > len(line) // 2
-            last = last if keep else (rank, len(line))
+            keep = last is not None and last[0] < rank and last[2] > room / 3
+            last = last if keep else (rank, len(line), taken)
         piece_width = width(piece)
         if piece_width > room:
             piece = _opened(piece, room - 2.0, depth + 1)

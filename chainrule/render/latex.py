@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from chainrule.core.expr import Expr
 from chainrule.derive.steps import Formula
 from chainrule.render.layout import Box, emit, layout
-from chainrule.render.sharing import shared
+from chainrule.render.sharing import shortened
 
 _GREEK = dict(
     zip(
@@ -75,12 +74,9 @@ def latex(formula: Formula) -> str:
     >>> print(latex(2 * x * (x + 1) / t**2))
     \frac{2 x \left(x + 1\right)}{\theta_{1}^{2}}
     """
-    if isinstance(formula, Expr):
-        parts = shared([formula])
-        if parts.definitions:
-            statements = [f"{name(n)} = {write(layout(part))}" for n, part in parts.definitions]
-            return "; ".join([*statements, write(layout(parts.formulas[0]))])
-    return write(layout(formula))
+    definitions, shown = shortened(formula)
+    statements = [f"{name(part)} = {write(layout(e))}" for part, e in definitions]
+    return "; ".join([*statements, write(layout(shown))])
 
 
 def name(text: str) -> str:
@@ -121,17 +117,17 @@ def _upright_character(c: str) -> str:
 
 
 _WORDS = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
-    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
-    "'": r"\textquotesingle{}", "\n": " ", "\t": " ", "∂": r"$\partial$", "≈": r"$\approx$",
-    "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\ne$", "·": r"$\cdot$", "×": r"$\times$", "√": r"$\surd$",
-    "⊙": r"$\odot$", "²": r"$^2$", "³": r"$^3$",
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", "\n": " ", "\t": " ",
+    "∂": r"$\partial$", "≈": r"$\approx$", "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\ne$",
+    "·": r"$\cdot$", "×": r"$\times$", "√": r"$\surd$", "⊙": r"$\odot$", "²": r"$^2$", "³": r"$^3$",
 }  # fmt: skip
 
 
 def words(text: str) -> str:
-    """Words, as they can stand in text: every character that LaTeX acts on is escaped.
+    r"""Words, as they can stand in text: every character that LaTeX acts on is escaped.
 
     >>> print(words("50% of π_1 {x}"))
     50\% of $\pi$\_1 \{x\}

@@ -1,11 +1,13 @@
 """Pages as LaTeX: a document for pdflatex, or a fragment to include.
 
-A fragment needs amsmath, booktabs, longtable and array.
+A fragment needs amsmath, amssymb, textcomp, array, booktabs, longtable.
 """
 
 from __future__ import annotations
 
-from chainrule.derive.steps import Formula
+from dataclasses import replace
+
+from chainrule.derive.steps import Chain, Formula
 from chainrule.render.blocks import (
     Block,
     Code,
@@ -23,19 +25,21 @@ from chainrule.render.latex import latex, words, write
 from chainrule.render.layout import Box, layout
 
 _LINE = 40.0  # em, of the 160 mm that the document is wide
-_RAGGED = r">{\raggedright\arraybackslash}p{0.36\linewidth}"
+_STRUT = r"\rule[-2.3ex]{0pt}{5.9ex} \\"
 _PREAMBLE = r"""\documentclass[11pt,a4paper,fleqn]{article}
 \usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
 \usepackage{amsmath,amssymb}
+\usepackage{textcomp}
 \usepackage{array,booktabs,longtable}
 \usepackage[width=160mm,height=245mm]{geometry}
 \setlength{\parindent}{0pt}
 \setlength{\mathindent}{1.5em}
-\setlength{\parskip}{0.5ex}
 \setlength{\emergencystretch}{3em}
 \allowdisplaybreaks
 \begin{document}
+\setlength{\abovedisplayskip}{0.4ex}
+\setlength{\belowdisplayskip}{1ex}
 """
 
 
@@ -54,7 +58,7 @@ def _block(block: Block) -> str:
         case Heading(0, prose):
             return f"{{\\Large\\bfseries {_prose(prose)}\\par}}\n\\medskip\n"
         case Heading(level, prose, number):
-            command = r"\section*" if level == 1 else r"\subsection*"
+            command = r"\subsection*" if level == 1 else r"\subsubsection*"
             lead = rf"{number}\quad " if number else ""
             return f"{command}{{{lead}{_prose(prose)}}}\n"
         case Paragraph(prose, tone):
@@ -69,89 +73,118 @@ def _block(block: Block) -> str:
 
 
 def _equations(block: Equations) -> str:
+    lefts = [None if row.left is None or row.continues else _box(row.left) for row in block.rows]
+    margin = max((w for box in lefts if box and (w := width(box)) <= _LINE / 3), default=0.0)
+    room = _LINE - margin - 3.0
     rows = []
-    margin = max(width(_box(row.left)) if row.left is not None else 0.0 for row in block.rows)
-    margin = min(margin, _LINE / 3)
-    for row in block.rows:
-        room = _LINE - margin - 3.0
-        sign = "= " if row.left is not None else ""
-        parts = [lines(layout(part, row.explicit), room) for part in row.right]
-        drawn = [_line(sign, part) for part in parts]
-        note = _note(row, block.at)
-        if note:
-            drawn[-1] += f" \\tag*{{\\small\\itshape {note}}}"
-        left = "" if row.left is None else _math(row.left)
-        if row.left is not None and width(_box(row.left)) > margin + 1:
-            left, drawn = f"& {left} \\\\\n", drawn
-        rows.append(left + " \\\\\n".join(drawn))
-    body = " \\\\\n".join(rows)
-    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
+    for row, left in zip(block.rows, lefts, strict=True):
+        sign = "" if row.left is None else r"\quad " if isinstance(row.left, Chain) else "= "
+        drawn = []
+        for part in row.right:
+            broken = lines(layout(part, row.explicit), room)
+            first, *rest = map(write, broken)
+            drawn += [f" & {sign}{first}", *(rf" & \qquad {{}}{line}" for line in rest)]
+        if left and width(left) <= margin:
+            drawn[0] = _written(row.left, left) + drawn[0]
+        elif left:
+            top, *others = lines(left, _LINE - 3.0)
+            above = [_written(row.left, top), *(r"\qquad " + write(line) for line in others)]
+            drawn = [*(rf"\rlap{{$\displaystyle {line}$}} &" for line in above), *drawn]
+        space = room - width(broken[-1])
+        rows += [*drawn[:-1], drawn[-1] + _tag(_note(row, block.at, room), space)]
+    return "\n".join([r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}", ""])
 
 
-def _line(sign: str, broken: list[Box]) -> str:
-    first, *rest = [write(line) for line in broken]
-    return " \\\\\n".join([f" & {sign}{first}", *(f" & \\qquad {{}}{line}" for line in rest)])
+def _tag(note: list[tuple[str, float]], space: float) -> str:
+    """The reason at the right margin, or below where it is long."""
+    shown = ", ".join(words for words, _ in note)
+    if not note:
+        return ""
+    if sum(w for _, w in note) < space:
+        return rf" \tag*{{\small\itshape {shown}}}"
+    return rf" \\ & \qquad \parbox[t]{{0.7\linewidth}}{{\raggedright\small\itshape {shown}}}"
 
 
-def _note(row: Row, at: str) -> str:
-    notes = [words(row.rule)] if row.rule else []
-    if row.provided:
-        notes.append("where " + " and ".join(f"${latex(c)}$" for c in row.provided))
+def _note(row: Row, at: str, room: float) -> list[tuple[str, float]]:
+    """What is said about the last part, with the width of each remark."""
+    notes = [(words(row.rule), 0.45 * len(row.rule))] if row.rule else []
+    for i, relation in enumerate(row.provided):
+        box = layout(relation)
+        notes.append((("and " if i else "where ") + _inline(box, room - 6.0), width(box) + 3.0))
     if row.number:
-        notes.append(f"{_value(row.number)} at {words(at)}")
-    return ", ".join(notes)
+        equal = "" if row.number.startswith("≈") else "$=$ "
+        notes.append((f"{equal}{_value(row.number)} at {words(at)}", 8.0))
+    return notes
 
 
 def _value(number: str) -> str:
-    shown = number.replace("≈ ", r"\approx ")
-    return f"${shown}$" if number else ""
+    return f"${number.replace('≈', _APPROXIMATELY)}$" if number else ""
+
+
+_APPROXIMATELY = r"\approx"
 
 
 # ------------------------------------------------------------------------- tables
 
+_TALLEST = 14  # lines that fit in one row of a table
+
 
 def _table(block: Equations) -> str:
+    """A table that may go over pages; its columns have widths, so that one run sets it."""
     assert block.header is not None
-    first, second, third = block.header
-    names = [first, *([second] if second else []), *([third] if third else [])]
-    names += [f"at {block.at}"] if block.at else []
-    share = _LINE / 2 - 1.0
+    names = [*filter(None, block.header), *([f"at {block.at}"] if block.at else [])]
+    share = _LINE / 2 - 2.0
     body = []
+    widths: list[float] = [len(name) / 2 for name in names]
     for row in block.rows:
-        assert row.left is not None
-        if second:
-            cells = [_cell(_box(row.left), share), _cell(layout(row.right[0]), share)]
-        else:
-            joined = Box("row", (_box(row.left), Box("sign", (), " = "), layout(row.right[0])))
-            cells = [_cell(joined, share if third else _LINE)]
-        if third:
-            cells.append(_note(Row(None, (), row.rule, row.provided), ""))
+        cells = [_box(row.left), layout(row.right[0])] if row.left is not None else []
+        if not block.header[1]:
+            cells = [Box("row", (cells[0], Box("sign", (), " = "), cells[1]))]
+        broken = [lines(cell, share) for cell in cells]
+        if max(map(len, broken)) > _TALLEST:
+            return _equations(block)
+        for k, cell in enumerate(broken):
+            widths[k] = max(widths[k], min(share, max(map(width, cell)) + 1.5 * (len(cell) > 1)))
+        shown = [_aligned(cell) for cell in broken]
+        if block.header[2]:
+            notes = _note(replace(row, number=""), "", share)
+            shown.append(", ".join(note for note, _ in notes))
+            widths[len(broken)] = max(widths[len(broken)], min(_REASON, sum(w for _, w in notes)))
         if block.at:
-            cells.append(_value(row.number))
-        body.append(" & ".join(cells) + r" \\[1.2ex]")
-    columns = ("ll" if second else "l") + (_RAGGED if third else "") + ("l" if block.at else "")
-    head = " & ".join(map(words, names))
+            shown.append(_value(row.number))
+            widths[-1] = 7.0
+        body.append(" & ".join(shown) + _STRUT)
+    columns = "".join(rf">{{\raggedright\arraybackslash}}p{{{w + 1:.1f}em}}" for w in widths)
     return "\n".join([
-        rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}", r"\toprule", rf"{head} \\", r"\midrule",
-        r"\endhead", *body, r"\bottomrule", r"\end{longtable}", "",
+        rf"\begin{{longtable}}[l]{{@{{\hspace{{1.5em}}}}{columns}@{{}}}}", r"\toprule",
+        " & ".join(map(words, names)) + r" \\", r"\midrule", r"\endhead", *body, r"\bottomrule",
+        r"\end{longtable}", "",
     ])  # fmt: skip
 
 
-def _cell(box: Box, room: float) -> str:
-    broken = lines(box, room)
+_REASON = 14.0  # em, of the column of reasons
+
+
+def _inline(box: Box, room: float) -> str:
+    return _aligned(lines(box, room))
+
+
+def _aligned(broken: list[Box]) -> str:
     if len(broken) == 1:
-        return f"$\\displaystyle {write(box)}$"
-    rows = r" \\ & \quad {}".join(write(line) for line in broken)
-    return f"$\\displaystyle \\begin{{aligned}}[t] & {rows} \\end{{aligned}}$"
+        return f"$\\displaystyle {write(broken[0])}$"
+    rows = r" \\ & \quad {}".join(map(write, broken))
+    return rf"$\displaystyle \begin{{aligned}}[t] & {rows} \end{{aligned}}$"
 
 
 # ------------------------------------------------------------------------- words
 
 
 def _box(formula: Formula | Label) -> Box:
-    if isinstance(formula, Label):
-        return Box("number", (), formula.text)
-    return layout(formula)
+    return Box("number", (), formula.text) if isinstance(formula, Label) else layout(formula)
+
+
+def _written(formula: Formula | Label | None, box: Box) -> str:
+    return formula.latex if isinstance(formula, Label) else write(box)
 
 
 def _math(formula: Formula | Label) -> str:

@@ -10,6 +10,7 @@ expression that shares its parts has a layout that shares them too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from chainrule.core.expr import Apply, Const, Expr, Sym, number_text, topological
@@ -19,7 +20,8 @@ from chainrule.derive.steps import Chain, Diagonal, Formula, Matrix, Partial, Pl
 
 Kind = Literal[
     "row", "number", "symbol", "constant", "sign", "times", "call", "fraction", "power", "root",
-    "delimited", "exponential", "logarithm", "fence", "cases", "matrix", "derivative", "applied", "lines",
+    "delimited", "exponential", "logarithm", "fence", "cases", "matrix", "derivative", "applied",
+    "lines",
 ]  # fmt: skip
 Edge = Literal["number", "letter", "name", "fence", "fraction", "other"]
 
@@ -161,13 +163,14 @@ def _number(text: str) -> Box:
     return Box("number", (), text, "", level, level, "number", "number")
 
 
+@lru_cache(maxsize=4096)
 def _symbol(name: str) -> Box:
     head, slash, by = name.partition("/")
     if slash and head[:1] in _DERIVATIVE_SIGNS and by[:1] == head[:1] and len(head) > 1 < len(by):
         return _derivative("∂" if head[0] == "d" else head[0], head[1:], by[1:], plain="d")
     # `f(…)` would be read as a call, and `d x` as a differential.
     callable_name = name.rstrip("0123456789").partition("_")[0]
-    read_as_call = callable_name in _FUNCTION_LETTERS or name in spellings() or name == "d"
+    read_as_call = callable_name in _FUNCTION_LETTERS or name == "d" or name in spellings()
     edge: Edge = "name" if read_as_call else "letter"
     return Box("symbol", (), name, "", ATOM, ATOM, edge, edge)
 

@@ -45,9 +45,9 @@ def _block(block: Block) -> str:
 def _equations(block: Equations) -> str:
     rows = []
     for row in block.rows:
-        left = "" if row.left is None else _math(row.left)
+        left = "" if row.left is None or row.continues else _math(row.left)
         sign = "= " if row.left is not None else ""
-        drawn = []
+        drawn: list[str] = []
         for part in row.right:
             first, *rest = [_safe(write(line)) for line in lines(layout(part, row.explicit), _LINE)]
             drawn += [f"& {sign}{first}", *(rf"& \qquad {{}}{line}" for line in rest)]

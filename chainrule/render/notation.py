@@ -6,22 +6,17 @@ parts have names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from chainrule.core.expr import Expr, Sym, topological
 from chainrule.derive.steps import (
-    Chain,
     Derivation,
-    Diagonal,
     Formula,
-    Matrix,
     Partial,
-    Plus,
-    Times,
 )
 from chainrule.render.blocks import Label
 from chainrule.render.latex import name as latex_name
-from chainrule.render.sharing import LIMIT, shared
+from chainrule.render.sharing import LIMIT, changed, leaves, shared
 
 _STOREYS = 30
 
@@ -58,24 +53,10 @@ class Notation:
         `by_name`: an edge's derivative is taken by the name, in all places where it occurs.
         """
 
-        def inner(part: Formula) -> Formula:
-            return self.formula(part, by_name)
+        def signed(p: Partial) -> Partial:
+            return Partial(p.of, p.by, self._is_straight(p.of, p.total, by_name))
 
-        match formula:
-            case Expr():
-                return self._short.get(formula, formula)
-            case Partial(of, by, total):
-                return Partial(of, by, self._is_straight(of, total, by_name))
-            case Times(parts):
-                return Times(tuple(map(inner, parts)))
-            case Plus(parts):
-                return Plus(tuple(map(inner, parts)))
-            case Diagonal(parts):
-                return Diagonal(tuple(map(inner, parts)))
-            case Matrix(rows):
-                return Matrix(tuple(tuple(map(inner, row)) for row in rows))
-            case Chain():
-                return formula
+        return changed(formula, lambda e: self._short.get(e, e), signed)
 
     def _is_straight(self, of: str, total: bool, by_name: bool) -> bool:
         if total:
@@ -111,29 +92,9 @@ class Notation:
         return sorted(found.items(), key=lambda item: int(item[0].lstrip("t")))
 
 
-def leaves(formula: Formula) -> Iterator[Expr]:
-    """The expressions in a formula."""
-    stack: list[Formula] = [formula]
-    while stack:
-        current = stack.pop()
-        match current:
-            case Expr():
-                yield current
-            case Times(parts) | Plus(parts) | Diagonal(parts):
-                stack.extend(parts)
-            case Matrix(rows):
-                stack.extend(entry for row in rows for entry in row)
-
-
 def _expressions(derivation: Derivation) -> list[Expr]:
-    found = {
-        e: None
-        for step in derivation.steps
-        for line in step.lines
-        for part in line.parts
-        for e in leaves(part)
-    }
-    return list(found)
+    lines = [line for step in derivation.steps for line in step.lines]
+    return list(dict.fromkeys(e for line in lines for part in line.parts for e in leaves(part)))
 
 
 def _measure(roots: list[Expr]) -> tuple[dict[Expr, int], dict[Expr, int]]:

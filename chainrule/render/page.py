@@ -14,8 +14,10 @@ from chainrule.derive.steps import (
     Formula,
     Line,
     Method,
+    Partial,
     Status,
     Step,
+    Times,
     Verification,
 )
 from chainrule.render.blocks import (
@@ -59,7 +61,9 @@ def step_title(step: Step) -> Prose:
         case "quotient":
             return ("Quotient rule for ", _name(names[0]))
         case "path":
-            return _paths_title(step)
+            count = sum(isinstance(line.parts[0], Chain) for line in step.lines)
+            paths = "one path" if count < 2 else f"{count} paths"
+            return (f"Chain rule: {paths} from ", _name(names[0]), " to ", _name(names[1]))
         case "total":
             return ("Total derivatives by ", _name(names[0]))
         case "backprop":
@@ -79,16 +83,11 @@ def step_title(step: Step) -> Prose:
     return (step.topic.capitalize(),)
 
 
-def _paths_title(step: Step) -> Prose:
-    count = sum(isinstance(line.parts[0], Chain) for line in step.lines)
-    paths = "one path" if count == 0 else f"{count} paths"
-    return (f"Chain rule: {paths} from ", _name(step.subject[0]), " to ", _name(step.subject[1]))
-
-
 def step_rows(step: Step, notation: Notation) -> Iterator[Row]:
-    """The lines of a step, ready to draw."""
+    """The lines of a step, ready to draw, one row a line."""
+    by_name = step.topic == "logarithmic"
+    above: Formula | Label | None = None
     for line in step.lines:
-        by_name = step.topic == "logarithmic"
         parts = [notation.formula(part, by_name) for part in line.parts]
         left: Formula | Label | None = parts[0] if len(parts) > 1 else None
         if step.topic == "result" and len(parts) == 1:
@@ -98,7 +97,9 @@ def step_rows(step: Step, notation: Notation) -> Iterator[Row]:
         yield Row(
             left, tuple(parts[1:] or parts), line.because, line.provided, _number(line),
             explicit=step.topic == "reading",
+            continues=step.topic == "simplify" and left == above,
         )  # fmt: skip
+        above = left
 
 
 def _result_label(step: Step, notation: Notation) -> Label | None:
@@ -180,7 +181,7 @@ def _title(d: Derivation) -> Prose:
         head = "Gradient of a weighted sum"
     elif d.result.kind == "derivative" and (order := max(s.stage for s in d.steps)) > 1:
         head = f"{_ordinal(order)} derivative".capitalize()
-    return (f"{head} of ", *_names(d.outputs), " by ", *_names(d.variables))
+    return (f"{head} of ", *_names(d.outputs), " with respect to ", *_names(d.variables))
 
 
 def _ordinal(order: int) -> str:
@@ -216,9 +217,20 @@ def _step(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
     else:
         if chains:
             yield Equations(tuple(chains), ("path", "product along it", ""))
+        elif step.topic == "path" and (only := _only_path(step)):
+            yield Equations((Row(None, (only,)),))
         if rest:
             yield Equations(tuple(rest), at=value)
     yield from _where(rows, notation)
+
+
+def _only_path(step: Step) -> Chain | None:
+    """The path whose edges the line multiplies."""
+    edges = step.lines[0].parts[1]
+    if not isinstance(edges, Times):
+        return None
+    partials = [e for e in edges.factors if isinstance(e, Partial)]
+    return Chain((partials[0].of, *(e.by for e in partials))) if partials else None
 
 
 def _at(d: Derivation) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from chainrule.core.expr import Apply, Expr, Sym, apply, symbol, topological
+from chainrule.derive.steps import Chain, Diagonal, Formula, Matrix, Partial, Plus, Times
 
 LIMIT = 2000
 """An expression of more nodes than this, written out, is printed with named parts."""
@@ -102,3 +103,55 @@ def fresh_names(stem: str, taken: Iterable[str]) -> Iterator[str]:
     """`t1`, `t2`, … without those that are taken."""
     used = frozenset(taken)
     return (name for i in count(1) if (name := f"{stem}{i}") not in used)
+
+
+def shortened(formula: Formula) -> tuple[tuple[tuple[str, Expr], ...], Formula]:
+    """The definitions that a formula needs to be written in reasonable length, and it with them."""
+    inside = leaves(formula)
+    parts = shared(inside)
+    if not parts.definitions:
+        return (), formula
+    short = dict(zip(inside, parts.formulas, strict=True))
+    return parts.definitions, changed(formula, short.__getitem__)
+
+
+def leaves(formula: Formula) -> list[Expr]:
+    """The expressions in a formula, each once."""
+    found: dict[Expr, None] = {}
+    stack: list[Formula] = [formula]
+    while stack:
+        match stack.pop():
+            case Expr() as e:
+                found[e] = None
+            case Times(parts) | Plus(parts) | Diagonal(parts):
+                stack.extend(reversed(parts))
+            case Matrix(rows):
+                stack.extend(entry for row in reversed(rows) for entry in reversed(row))
+    return list(found)
+
+
+def changed(
+    formula: Formula,
+    of_expression: Callable[[Expr], Expr],
+    of_partial: Callable[[Partial], Partial] = lambda partial: partial,
+) -> Formula:
+    """The formula with its expressions and its partial derivatives replaced."""
+
+    def inner(part: Formula) -> Formula:
+        return changed(part, of_expression, of_partial)
+
+    match formula:
+        case Expr():
+            return of_expression(formula)
+        case Partial():
+            return of_partial(formula)
+        case Times(parts):
+            return Times(tuple(map(inner, parts)))
+        case Plus(parts):
+            return Plus(tuple(map(inner, parts)))
+        case Diagonal(parts):
+            return Diagonal(tuple(map(inner, parts)))
+        case Matrix(rows):
+            return Matrix(tuple(tuple(map(inner, row)) for row in rows))
+        case Chain():
+            return formula

@@ -27,9 +27,7 @@ Line = list[tuple[str, str]]  # pieces and their styles
 _WIDTH, _WIDEST, _NARROWEST = 80, 110, 30
 _INDENT = "  "
 _TONES = {"plain": "", "note": "dim", "warning": "yellow", "good": "green", "bad": "bold red"}
-_ASCII = str.maketrans(
-    {"∂": "d", "∇": "grad ", "·": "*", "≈": "~", "←": "<-", "√": "sqrt", "²": "^2"}
-)
+_ASCII = str.maketrans({"∂": "d", "∇": "grad ", "·": "*", "≈": "~", "√": "sqrt", "²": "^2"})
 
 
 def plain(page: Page, width: int = _WIDTH) -> str:
@@ -156,30 +154,31 @@ _GAP = "   "
 
 
 def _equations(block: Equations, width: int) -> Iterator[Line]:
-    lefts = ["" if row.left is None else _formula(row.left) for row in block.rows]
+    lefts = ["" if row.left is None or row.continues else _formula(row.left) for row in block.rows]
     margin = max((w for w in map(_width, lefts) if w <= _LEFT_AT_MOST), default=0)
     room = width - len(_INDENT) - margin - 3
     drawn = [_right(row, room) for row in block.rows]
-    columns = [_reasons(block), [row.number for row in block.rows]]
-    # Reasons and values stand in columns of their own, where that leaves enough room.
-    places, used = [], 0
-    last = [_width(lines[-1][-1]) for lines in drawn]
-    for column in columns:
-        filled = [w for w, note in zip(last, column, strict=True) if note]
-        used = max([used, *filled]) + len(_GAP) if filled else used
-        places.append(used)
-        used += max(map(_width, column), default=0)
-    if used > room:
-        places = []
+    reasons, numbers = [_reason(row) for row in block.rows], [row.number for row in block.rows]
     at = f"at {_printable(block.at)}"
-    if block.at and places:
+    in_column = sum(map(bool, numbers)) > 1
+    if not in_column:
+        numbers = [number and f"{_equal(number)} {at}" for number in numbers]
+    # Reasons and values stand in columns behind the formulas that leave room for them.
+    widths = [max(map(_width, column)) for column in (reasons, numbers)]
+    gaps = [len(_GAP) if w else 0 for w in widths]
+    last = [_width(lines[-1][-1]) for lines in drawn]
+    reach = max((w for w in last if w + sum(widths) + sum(gaps) <= room), default=0)
+    places = [reach + gaps[0], reach + gaps[0] + widths[0] + gaps[1]]
+    if in_column and places[1] + _width(at) <= room:
         yield [(_INDENT + " " * (margin + 3 + places[1]) + at, "dim")]
-    for row, left, lines, reason in zip(block.rows, lefts, drawn, columns[0], strict=True):
-        if places:
-            notes = [*zip(places, (reason, row.number), strict=True)]
-        else:
-            notes = [(0, ", ".join(n for n in (reason, row.number and f"{row.number} {at}") if n))]
-        yield from _row(row, left, lines, notes, margin, room)
+    elif in_column:
+        numbers = [number and f"{_equal(number)} {at}" for number in numbers]
+    for row, left, lines, *notes in zip(block.rows, lefts, drawn, reasons, numbers, strict=True):
+        yield from _row(row, left, lines, [*zip(places, notes, strict=True)], margin, room)
+
+
+def _equal(number: str) -> str:
+    return number if number.startswith("≈") else f"= {number}"
 
 
 def _row(
@@ -190,14 +189,13 @@ def _row(
     margin: int,
     room: int,
 ) -> Iterator[Line]:
-    pad = _INDENT + " " * margin
-    lead = _INDENT + left + " " * (margin - _width(left))
-    sign = " = " if row.left is not None and not isinstance(row.left, Chain) else "   "
-    if row.left is None:
-        pad, lead, sign = _INDENT, _INDENT, ""
-    if _width(left) > margin:
-        yield [(_INDENT + left, "")]
+    sign = "" if row.left is None else "   " if isinstance(row.left, Chain) else " = "
+    pad = _INDENT + " " * (margin if sign else 0)
+    lead = _INDENT + left
+    if _width(lead) > _width(pad):
+        yield [(lead, "")]
         lead = pad
+    lead += " " * (_width(pad) - _width(lead))
     pieces: Line = []
     for part in parts:
         for i, piece in enumerate(part):
@@ -219,12 +217,9 @@ def _row(
         yield [(pad + " " * len(sign) + _INDENT + piece, "dim")]
 
 
-def _reasons(block: Equations) -> list[str]:
-    reasons = []
-    for row in block.rows:
-        where = " and ".join(_formula(c) for c in row.provided)
-        reasons.append(", ".join(filter(None, (row.rule, where and f"where {where}"))))
-    return reasons
+def _reason(row: Row) -> str:
+    where = " and ".join(_formula(c) for c in row.provided)
+    return ", ".join(filter(None, (_printable(row.rule), where and f"where {where}")))
 
 
 def _right(row: Row, room: int) -> list[list[str]]:
@@ -301,7 +296,7 @@ def _places(formula: str) -> Iterable[tuple[int, int, int]]:
             depth -= 1
         elif c == " " and (formula[i - 1] in ",;" or formula[i + 1 : i + 2] in "+-"):
             yield i, depth, 0
-        elif c == " " and formula[i + 1 : i + 2] in "*·=<>≤≥≠←i":
+        elif c == " " and formula[i + 1 : i + 2] in "*·=<>≤≥≠i":
             yield i, depth, 1
         elif c in "*/" and formula[i - 1] != " ":
             yield i, depth, 2

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chainrule.core.expr import Expr
 from chainrule.derive.steps import Formula
 from chainrule.render.layout import Box, emit, layout
-from chainrule.render.sharing import shared
+from chainrule.render.sharing import shortened
 
-_SIGNS = {" <= ": " ≤ ", " >= ": " ≥ ", " != ": " ≠ ", " == ": " = ", " <- ": " ← "}
+_SIGNS = {" <= ": " ≤ ", " >= ": " ≥ ", " != ": " ≠ "}
 
 
 def text(formula: Formula, explicit: bool = False, signs: bool = False) -> str:
@@ -17,23 +16,17 @@ def text(formula: Formula, explicit: bool = False, signs: bool = False) -> str:
 
     An expression that would be too long written out is printed as statements: its shared
     parts `t1 = …` first. `explicit` brackets also what only convention decides; `signs`
-    prints for the eye: `≤`, `∂`, `=` in relations.
+    prints for the eye: `≤`, and `∂` where it is not `d`.
 
     >>> from chainrule.core.expr import symbol
     >>> x, y = symbol("x"), symbol("y")
     >>> text((x - (y - 2)) ** 2 / (-x))
     '-(x - (y - 2))^2/x'
     """
-    if isinstance(formula, Expr):
-        parts = shared([formula])
-        if parts.definitions:
-            statements = [f"{name} = {text(part)}" for name, part in parts.definitions]
-            return "; ".join([*statements, _write(parts.formulas[0], explicit, signs)])
-    return _write(formula, explicit, signs)
-
-
-def _write(formula: Formula, explicit: bool, signs: bool) -> str:
-    return emit(layout(formula, explicit), _draw_signs if signs else _draw)
+    definitions, shown = shortened(formula)
+    draw = _draw_signs if signs else _draw
+    statements = [f"{name} = {emit(layout(e, explicit), draw)}" for name, e in definitions]
+    return "; ".join([*statements, emit(layout(shown, explicit), draw)])
 
 
 def _draw_signs(box: Box) -> Iterable[Box | str]:

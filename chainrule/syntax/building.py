@@ -12,8 +12,8 @@ from fractions import Fraction
 from math import gcd
 from typing import Any, NamedTuple
 
-from chainrule.core.arithmetic import ADD, DIV, E, EXP, LN, MUL, NEG, PI, POW, SUB
-from chainrule.core.errors import ArityError, ParseError, Span, UnsupportedError
+from chainrule.core.arithmetic import ADD, DIV, EXP, LN, MUL, NEG, PI, POW, SUB, E
+from chainrule.core.errors import ArityError, ParseError, Span
 from chainrule.core.expr import Const, Expr, apply, const, symbol
 from chainrule.core.ops import Operator, lookup
 from chainrule.core.table import abstract
@@ -39,7 +39,7 @@ class Function(NamedTuple):
     token: Token
     primes: int = 0
     exponent: tuple[Expr, ...] = ()
-    index: Expr | None = None
+    base: Expr | None = None
 
 
 class Case(NamedTuple):
@@ -120,7 +120,7 @@ def _superscript(a: Any, token: Token) -> Expr:
 
 
 def _script_number(token: Token) -> Expr:
-    return symbol("n") if token.text == "ⁿ" else const(int(token.text.translate(_SUPERSCRIPTS)[:1000]))
+    return symbol("n") if token.text == "ⁿ" else const(int(token.text.translate(_SUPERSCRIPTS)))
 
 
 def _group(opening: Token, value: Any, closing: Token) -> Any:
@@ -161,7 +161,12 @@ def _indexed_root(opening: Token, index: Any, of: Token, value: Any, end: Token)
         return apply(CBRT, _open(value))
     if index is const(2):
         return apply(SQRT, _open(value))
-    if isinstance(index, Const) and isinstance(index.value, int) and not index.decimal and index.value > 1:
+    if (
+        isinstance(index, Const)
+        and isinstance(index.value, int)
+        and not index.decimal
+        and index.value > 1
+    ):
         return apply(POW, _open(value), const(Fraction(1, index.value)))
     return apply(POW, _open(value), apply(DIV, const(1), index))
 
@@ -172,8 +177,11 @@ class Building:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.actions: dict[str, Callable[..., Any]] = {
-            **_ACTIONS, "name": self._name, "call": self._call, "piecewise": self._piecewise,
-        }  # fmt: skip
+            **_ACTIONS,
+            "name": self._name,
+            "call": self._call,
+            "piecewise": self._piecewise,
+        }
 
     def _name(self, token: Token) -> Expr:
         if token.text in ("e", "pi") and not self.scope.is_own(token.text):
@@ -184,9 +192,11 @@ class Building:
         node = _piecewise(opening, cases, closing)
         if isinstance(node, list):
             raise ParseError(
-                "only the last case may stand without a condition", Span(opening.start, closing.end),
-                self.scope.source, "cases are written {-x if x < 0, x}",
-            )  # fmt: skip
+                "only the last case may stand without a condition",
+                Span(opening.start, closing.end),
+                self.scope.source,
+                "cases are written {-x if x < 0, x}",
+            )
         return node
 
     def _call(self, head: Function, opening: Token, arguments: list[Any], closing: Token) -> Expr:
@@ -198,58 +208,65 @@ class Building:
         if name == "log":
             row, args = self._logarithm(head, args)
         if not row.accepts(len(args)):
-            low, high = row.arity
-            wanted = str(low) if low == high else f"at least {low}"
-            raise ArityError(
-                f"`{name}` takes {wanted} argument{'s' * (low != 1)}, not {len(args)}", head.token.span,
-                self.scope.source, _usage(name, low),
-            )  # fmt: skip
+            low = row.arity[0]
+            wanted = "1 or 2" if name == "log" and head.base is None else str(low)
+            least = "at least " if row.variadic else ""
+            raise self.scope.wrong(
+                head.token,
+                f"`{name}` takes {least}{wanted} argument{'s' * (wanted != '1')}, not {len(args)}",
+                f"write {name}({', '.join(('x', 'y', 'z')[:low])})",
+                ArityError,
+            )
         node: Expr = apply(row, *args)
         if head.exponent:
             if len(head.exponent) > 1:
                 raise ParseError(
-                    f"`{name}` has one exponent", head.token.span, self.scope.source, f"write {name}^2(x)"
+                    f"`{name}` has one exponent",
+                    head.token.span,
+                    self.scope.source,
+                    f"write {name}^2(x)",
                 )
             node = apply(POW, node, head.exponent[0])
         return node
 
     def _logarithm(self, head: Function, args: list[Expr]) -> tuple[Operator, list[Expr]]:
-        if head.index is None:
+        if head.base is None:
             return (LOG, args) if len(args) == 2 else (LN, args)
-        if head.index is const(2):
+        if head.base is const(2):
             return LOG2, args
-        if head.index is const(10):
+        if head.base is const(10):
             return LOG10, args
-        return (LOG, [args[0], head.index]) if len(args) == 1 else (LN, args)
+        return (LOG, [args[0], head.base]) if len(args) == 1 else (LN, args)
 
     def _abstract(self, head: Function, args: list[Expr]) -> Expr:
         """A function that is only named, or its derivative: `f''(x)`, `f^(0,1)(x, y)`."""
         name, span = head.token.text, head.token.span
-        self.scope.check_arity(name, len(args), span)
+        self.scope.check_arity(name, len(args), head.token)
         orders: tuple[int, ...] = (0,) * len(args)
         if head.primes:
             if len(args) != 1:
                 raise ArityError(
-                    f"`{name}'` of {len(args)} arguments: by which of them?", span, self.scope.source,
+                    f"`{name}'` of {len(args)} arguments: by which of them?",
+                    span,
+                    self.scope.source,
                     f"write {name}^(1,0)(x, y): once by the first",
-                )  # fmt: skip
+                )
             orders = (head.primes,)
         elif head.exponent:
             orders = tuple(
-                e.value if isinstance(e, Const) and isinstance(e.value, int) and not e.decimal else -1
+                e.value
+                if isinstance(e, Const) and isinstance(e.value, int) and not e.decimal
+                else -1
                 for e in head.exponent
             )
-            if len(orders) != len(args) or not all(0 <= k <= 1000 for k in orders):
+            if len(orders) != len(args) or not all(0 <= k <= 50 for k in orders):
                 raise ParseError(
-                    f"`{name}` has {len(args)} arguments; its derivative has an order for each", span,
-                    self.scope.source, f"write {name}^(0,1)(x, y), or {name}(x)^2",
-                )  # fmt: skip
+                    f"`{name}` has {len(args)} arguments; its derivative has an order for each",
+                    span,
+                    self.scope.source,
+                    f"write {name}^(0,1)(x, y), or {name}(x)^2",
+                )
         return apply(abstract.function(name, len(args), orders), *args)
-
-
-def _usage(name: str, count: int) -> str:
-    arguments = ("x", "y", "z")[: max(count, 1)]
-    return f"write {name}({', '.join(arguments)})"
 
 
 _ACTIONS: dict[str, Callable[..., Any]] = {
@@ -266,7 +283,9 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "plain_type": lambda word: Type(word.text, word.span),
     "sized_type": lambda word, o, items, c: Type(word.text, word.span, tuple(items)),
     "tuple_type": lambda o, items, c: Type("()", Span(o.start, c.end), tuple(items)),
-    "function_type": lambda word, o, items, c, arrow, result: Type(word.text, word.span, tuple(items), result),
+    "function_type": lambda word, o, items, c, arrow, result: Type(
+        word.text, word.span, tuple(items), result
+    ),
     "dimension": lambda token: token,
     "first": _first,
     "another": _another,
@@ -292,12 +311,18 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "head_primed": lambda token, primes: Function(token, primes=len(primes.text)),
     "head_raised": lambda token, sign, exponent: Function(token, exponent=tuple(exponent)),
     "head_superscript": lambda token, script: Function(token, exponent=(_script_number(script),)),
-    "head_indexed": lambda token, sign, index: Function(token, index=index[0]),
-    "head_indexed_raised": lambda token, s, index, p, exponent: Function(token, 0, tuple(exponent), index[0]),
-    "head_raised_indexed": lambda token, p, exponent, s, index: Function(token, 0, tuple(exponent), index[0]),
+    "head_indexed": lambda token, sign, index: Function(token, base=index[0]),
+    "head_indexed_raised": lambda token, s, index, p, exponent: Function(
+        token, 0, tuple(exponent), index[0]
+    ),
+    "head_raised_indexed": lambda token, p, exponent, s, index: Function(
+        token, 0, tuple(exponent), index[0]
+    ),
     "negative_script": lambda sign, value: [_negate(sign, value)],
     "scripts": lambda o, values, c: [_open(v) for v in values],
     "another_default": lambda cases, word, value: [*cases, Case(_open(value), None)],
     "branch": lambda value, word, condition: Case(_open(value), _open(condition)),
-    "default": lambda *values: Case(next(_open(v) for v in values if not isinstance(v, Token)), None),
+    "default": lambda *values: Case(
+        next(_open(v) for v in values if not isinstance(v, Token)), None
+    ),
 }

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chainrule.core.errors import ParseError, UnsupportedError
-from chainrule.syntax.lexer import Token
+from chainrule.syntax.lexer import CLOSING, OPENING, Token
 from chainrule.syntax.names import canonical, needs_no_declaration
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
 
-_OPENERS = frozenset({"OPEN", "LSQUARE", "LBRACE", "GROUP_OPEN", "FRACTION", "ROOT", "INDEX", "BAR_OPEN"})
-_CLOSERS = frozenset({"CLOSE", "RSQUARE", "RBRACE", "GROUP_CLOSE", "END", "BAR_CLOSE"})
-_GO_ON = frozenset({"PLUS", "MINUS", "STAR", "SLASH", "POW", "EQUALS", "COMMA", "RELATION", "COLON", "ARROW"})
+_GO_ON = frozenset(
+    {"PLUS", "MINUS", "STAR", "SLASH", "POW", "EQUALS", "COMMA", "RELATION", "COLON", "ARROW"}
+)
 
 
 class Head(NamedTuple):
@@ -43,18 +43,20 @@ def statements(tokens: Sequence[Token], source: str) -> list[list[Token]]:
         if token.kind == "SEPARATOR":
             if depth and token.text == ";":
                 raise ParseError(
-                    "`;` cannot stand inside brackets", token.span, source,
+                    "`;` cannot stand inside brackets",
+                    token.span,
+                    source,
                     "`;` parts statements; entries are parted by commas",
-                )  # fmt: skip
+                )
             if depth or (current and token.text == "\n" and current[-1].kind in _GO_ON):
                 continue
             if current:
                 found.append(current)
             current = []
             continue
-        if token.kind in _OPENERS:
+        if token.kind in OPENING:
             depth += 1
-        elif token.kind in _CLOSERS:
+        elif token.kind in CLOSING:
             depth = max(0, depth - 1)
         current.append(token)
     if current:
@@ -72,10 +74,10 @@ def is_declaration(tokens: Sequence[Token]) -> bool:
 
 def target(tokens: Sequence[Token]) -> str | None:
     """The name a statement gives a meaning to, if it does: that of `u = …` or `f(x) = …`."""
-    if len(tokens) > 1 and tokens[0].kind == "NAME":
-        if tokens[1].kind == "EQUALS" or (tokens[1].kind == "OPEN" and _parameters(tokens)):
-            return canonical(tokens[0].text)
-    return None
+    if len(tokens) < 2 or tokens[0].kind != "NAME":
+        return None
+    gives = tokens[1].kind == "EQUALS" or (tokens[1].kind == "OPEN" and _parameters(tokens))
+    return canonical(tokens[0].text) if gives else None
 
 
 def _parameters(tokens: Sequence[Token]) -> tuple[str, ...]:
@@ -86,7 +88,11 @@ def _parameters(tokens: Sequence[Token]) -> tuple[str, ...]:
             break
         names.append(canonical(tokens[i].text))
         if tokens[i + 1].kind != "COMMA":
-            if tokens[i + 1].kind == "CLOSE" and i + 2 < len(tokens) and tokens[i + 2].kind == "EQUALS":
+            if (
+                tokens[i + 1].kind == "CLOSE"
+                and i + 2 < len(tokens)
+                and tokens[i + 2].kind == "EQUALS"
+            ):
                 return tuple(names)
             break
     return ()
@@ -94,11 +100,13 @@ def _parameters(tokens: Sequence[Token]) -> tuple[str, ...]:
 
 def head(tokens: Sequence[Token], scope: Scope, doubts: Doubts) -> Head:
     """Read the beginning of a statement."""
+    words: tuple[Token, ...] = ()
     if is_declaration(tokens):
         words = tuple(t._replace(kind="WORD") if t.kind == "NAME" else t for t in tokens)
         return Head("declaration", words, len(tokens))
     _refuse_derivatives(tokens, scope)
-    kind, words, start, parameters = "output", (), 0, ()
+    kind, start = "output", 0
+    parameters: tuple[str, ...] = ()
     name = tokens[0] if target(tokens) else None
     if name is not None:
         words = (name._replace(kind="TARGET", text=canonical(name.text)), tokens[1])
@@ -108,18 +116,20 @@ def head(tokens: Sequence[Token], scope: Scope, doubts: Doubts) -> Head:
             kind, start = "definition", 2 * len(parameters) + 3
             words = (words[0], *tokens[1:start])
             if len(set(parameters)) < len(parameters):
-                raise ParseError("an argument is named twice", tokens[2].span, scope.source, "write f(x, y)")
+                raise ParseError(
+                    "an argument is named twice", tokens[2].span, scope.source, "write f(x, y)"
+                )
             for token in tokens[2 : start - 1 : 2]:
                 scope.variable(token)
     if found := derivative(tokens, start, scope):
-        token, after = found
-        words, start = (*words, token), after
-        _doubt_extent(tokens, after, doubts)
+        token, start = found
+        words = (*words, token)
+        _doubt_extent(tokens, start, doubts)
     return Head(kind, words, start, name, parameters)
 
 
 def derivative(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[Token, int] | None:
-    """`d/dx`, `d^2/dx^2`, `∂/∂x`, `\\frac{d}{dx}` at `place`: one word, `x^2`, and the place after."""
+    """`d/dx`, `d^2/dx^2`, `∂/∂x`, `\\frac{d}{dx}` at `place`: one word, and the next place."""
     start = place
     kinds = [t.kind for t in tokens[place : place + 2]]
     bracket = kinds[:1] == ["OPEN"]
@@ -140,17 +150,23 @@ def derivative(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[Token
     source = scope.source
     if another := differential(tokens, place, scope) if order > 1 else None:
         raise UnsupportedError(
-            "mixed derivatives at the start: not yet", tokens[place].span, source,
+            "mixed derivatives at the start: not yet",
+            tokens[place].span,
+            source,
             f"write the expression alone, and ask for order 2 by {name} and {another[0]}",
-        )  # fmt: skip
+        )
     for kind in (["END"] if typeset else []) + (["CLOSE"] if bracket else []):
         if _kind(tokens, place) != kind:
             return None
         place += 1
+    scope.words.add(name)
     here = Token("DERIVATIVE", f"{name}^{order}", tokens[start].start, tokens[place - 1].end)
     if order != below:
         raise ParseError(
-            f"the order above is {order} and below {below}", here.span, source, f"write d^{max(order, below)}/d{name}^{max(order, below)}"
+            f"the order above is {order} and below {below}",
+            here.span,
+            source,
+            f"write d^{max(order, below)}/d{name}^{max(order, below)}",
         )
     if not 1 <= order <= 50:
         raise UnsupportedError(f"a derivative of order {order}", here.span, source, "at most 50")
@@ -163,8 +179,10 @@ def differential(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[str
         return None
     token = tokens[place]
     following = tokens[place + 1] if _kind(tokens, place + 1) == "NAME" else None
-    if token.kind == "PARTIAL" or (token.text == "d" and (scope.latex or (following and following.start == token.end))):
-        if following is None or scope.is_own("d") and token.text == "d":
+    if token.kind == "PARTIAL" or (
+        token.text == "d" and (scope.latex or (following and following.start == token.end))
+    ):
+        if following is None or (scope.is_own("d") and token.text == "d"):
             return None
         name = canonical(following.text)
         return (name, place + 2) if needs_no_declaration(name) or scope.is_own(name) else None
@@ -188,6 +206,7 @@ def leibniz(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[str, int
     below = differential(tokens, above[1] + 1, scope)
     if below is None or (typeset and _kind(tokens, below[1]) != "END"):
         return None
+    scope.words.update((above[0], below[0]))
     return f"d{above[0]}/d{below[0]}", below[1] + typeset
 
 
@@ -196,9 +215,12 @@ def _order(tokens: Sequence[Token], place: int) -> tuple[int, int]:
     kinds = [t.kind for t in tokens[place : place + 4]]
     if kinds[:2] == ["POW", "NUMBER"] and tokens[place + 1].text.isdigit():
         return int(tokens[place + 1].text[:4]), place + 2
-    if kinds in (["POW", "GROUP_OPEN", "NUMBER", "GROUP_CLOSE"], ["POW", "LBRACE", "NUMBER", "RBRACE"]):
-        if tokens[place + 2].text.isdigit():
-            return int(tokens[place + 2].text[:4]), place + 4
+    braced = kinds[1:2] in (["GROUP_OPEN"], ["LBRACE"]) and kinds[2:] in (
+        ["NUMBER", "GROUP_CLOSE"],
+        ["NUMBER", "RBRACE"],
+    )
+    if braced and kinds[0] == "POW" and tokens[place + 2].text.isdigit():
+        return int(tokens[place + 2].text[:4]), place + 4
     if kinds[:1] == ["SUPERSCRIPT"] and tokens[place].text in "²³⁴⁵⁶⁷⁸⁹":
         return "²³⁴⁵⁶⁷⁸⁹".index(tokens[place].text) + 2, place + 1
     return 1, place
@@ -215,9 +237,11 @@ def _refuse_derivatives(tokens: Sequence[Token], scope: Scope) -> None:
     if primed or (quotient and quotient[1] == place):
         written = scope.source[tokens[0].start : tokens[place - 1].end]
         raise ParseError(
-            f"`{written}` cannot be given", tokens[0]._replace(end=tokens[place - 1].end).span, scope.source,
+            f"`{written}` cannot be given",
+            tokens[0]._replace(end=tokens[place - 1].end).span,
+            scope.source,
             "give the function, y = …; its derivative is what is found",
-        )  # fmt: skip
+        )
 
 
 def _doubt_extent(tokens: Sequence[Token], start: int, doubts: Doubts) -> None:
@@ -226,10 +250,10 @@ def _doubt_extent(tokens: Sequence[Token], start: int, doubts: Doubts) -> None:
         return
     depth = 0
     for i in range(start, len(tokens)):
-        depth += (tokens[i].kind in _OPENERS) - (tokens[i].kind in _CLOSERS)
+        depth += (tokens[i].kind in OPENING) - (tokens[i].kind in CLOSING)
         if depth <= 0:
             if _kind(tokens, i + 1) in ("PLUS", "MINUS"):
-                doubts.now("extent", tokens[i + 1], tokens[-1], "", "")
+                doubts.extent(tokens[i + 1], tokens[-1])
             return
 
 

@@ -20,7 +20,8 @@ class Unexpected(Exception):
 def run(tables: Tables, tokens: list[Token], actions: Mapping[str, Callable[..., Any]]) -> Any:
     """Parse the tokens; each production calls its action with its children, tokens as they are."""
     states, rules = tables.states, tables.rules
-    path, values = [0], []
+    path = [0]
+    values: list[Any] = []
     row = states[0]
     end = Token(END, "", 0, 0)
     for place in range(len(tokens) + 1):

@@ -10,52 +10,20 @@ import re
 from collections.abc import Sequence
 
 from chainrule.core.errors import ParseError, UnknownNameError, UnsupportedError
-from chainrule.syntax.lexer import Token
+from chainrule.syntax.latex_words import (
+    ARRAYS,
+    CASES,
+    DROPPED,
+    FRACTIONS,
+    HINTS,
+    MATRICES,
+    SETTINGS,
+    SIGNS,
+    VARIANTS,
+)
+from chainrule.syntax.lexer import CLOSING, OPENING, Token
 from chainrule.syntax.names import FUNCTIONS, GREEK
 
-_DROPPED = frozenset(
-    r", ; : ! > left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr"
-    r" displaystyle textstyle scriptstyle limits nolimits quad qquad thinspace medspace thickspace"
-    r" enspace hspace mathstrut strut nonumber notag ( ) [ ]".split()
-) | {" ", "\n"}
-_SIGNS = {
-    "cdot": ("STAR", "*"), "times": ("STAR", "*"), "ast": ("STAR", "*"), "div": ("SLASH", "/"),
-    "le": ("RELATION", "<="), "leq": ("RELATION", "<="), "leqslant": ("RELATION", "<="),
-    "ge": ("RELATION", ">="), "geq": ("RELATION", ">="), "geqslant": ("RELATION", ">="),
-    "ne": ("RELATION", "!="), "neq": ("RELATION", "!="), "lt": ("RELATION", "<"), "gt": ("RELATION", ">"),
-    "lvert": ("BAR_OPEN", "|"), "rvert": ("BAR_CLOSE", "|"), "vert": ("BAR", "|"), "mid": ("BAR", "|"),
-    "lfloor": ("FLOOR_OPEN", "⌊"), "rfloor": ("FLOOR_CLOSE", "⌋"),
-    "lceil": ("CEIL_OPEN", "⌈"), "rceil": ("CEIL_CLOSE", "⌉"),
-    "{": ("LBRACE", "{"), "}": ("RBRACE", "}"), "lbrace": ("LBRACE", "{"), "rbrace": ("RBRACE", "}"),
-    "lbrack": ("LSQUARE", "["), "rbrack": ("RSQUARE", "]"), "lparen": ("OPEN", "("), "rparen": ("CLOSE", ")"),
-    "partial": ("PARTIAL", "∂"), "prime": ("PRIME", "'"), "to": ("ARROW", "->"), "colon": ("COLON", ":"),
-}  # fmt: skip
-_FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac"})
-_VARIANTS = {
-    "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho", "varsigma": "sigma",
-    "varkappa": "kappa", "varpi": "pi",
-}  # fmt: skip
-_CASES = {
-    "if": "IF", "for": "IF", "when": "IF", "where": "IF", "otherwise": "OTHERWISE", "else": "OTHERWISE",
-}  # fmt: skip
-_SETTINGS = frozenset({"equation", "align", "aligned", "gather", "gathered", "displaymath", "math", "split"})
-_MATRICES = frozenset({"matrix", "pmatrix", "bmatrix", "vmatrix", "Vmatrix", "array", "smallmatrix"})
-_ARRAY_COMMANDS = {
-    "top": "the transpose", "intercal": "the transpose", "odot": "the product entry by entry",
-    "circ": "a composition, or the product entry by entry", "otimes": "the tensor product",
-    "lVert": "the norm of a vector", "rVert": "the norm of a vector", "|": "the norm of a vector",
-    "Vert": "the norm of a vector", "det": "the determinant of a matrix", "nabla": "a gradient",
-    "langle": "an inner product", "rangle": "an inner product", "vec": "a vector",
-}  # fmt: skip
-_HINTS = {
-    "int": "chainrule differentiates; it does not integrate",
-    "lim": "chainrule differentiates; it does not take limits",
-    "sum": "write all terms out", "prod": "write all factors out", "infty": "infinity is not a number here",
-    "pm": "write the two cases as two outputs", "hat": "write a subscript, as x_{hat}",
-    "bar": "write a subscript, as x_{bar}", "tilde": "write a subscript, as x_{tilde}",
-    "dot": "write x'(t) with a function, or another name", "binom": "write it with gamma",
-    "sqrtsign": r"write \sqrt{x}", "over": r"write \frac{a}{b}",
-}  # fmt: skip
 _TEXT = re.compile(r"\\([a-z]+)\*?\s*\{([^{}]*)\}", re.ASCII)
 
 
@@ -70,7 +38,7 @@ class _Commands:
     def __init__(self, tokens: Sequence[Token], source: str) -> None:
         self.tokens, self.source = list(tokens), source
         self.out: list[Token] = []
-        self.braces: list[tuple[Token, str]] = []
+        self.braces: list[tuple[Token, str, Token]] = []
         self.cases = 0
         self.place = 0
 
@@ -84,8 +52,9 @@ class _Commands:
                 self.out.append(token)
             else:
                 handler(self, token)
-        for brace, _ in self.braces:
-            raise self._error(brace, f"`{brace.text}` is never closed", "add `}`")
+        for brace, _, _ in self.braces:
+            closing = "}" if brace.text == "{" else "]"
+            raise self._error(brace, f"`{brace.text}` is never closed", f"add `{closing}`")
         return list(_equations(self.out))
 
     def _emit(self, kind: str, token: Token, text: str) -> None:
@@ -103,11 +72,13 @@ class _Commands:
     def _argument(self, macro: Token, closing: str) -> None:
         """Begin an argument of a macro: in braces, or one sign."""
         if self.place >= len(self.tokens):
-            raise self._error(macro, f"`{macro.text}` has too few arguments", f"write {_shape_of(macro.text)}")
+            raise self._error(
+                macro, f"`{macro.text}` has too few arguments", f"write {_shape_of(macro.text)}"
+            )
         token = self.tokens[self.place]
         self.place += 1
         if token.kind == "LBRACE":
-            self.braces.append((token, closing))
+            self.braces.append((token, closing, macro))
             return
         if token.kind == "NUMBER" and len(token.text) > 1:  # \frac12 is one half
             rest = token._replace(text=token.text[1:], start=token.start + 1)
@@ -121,33 +92,35 @@ class _Commands:
         elif token.kind == "COMMAND" and (name := _greek(token.text[1:])):
             self._emit("NAME", token, name)
         else:
-            raise self._error(macro, f"`{macro.text}` has too few arguments", f"write {_shape_of(macro.text)}")
-        self._closed(token, closing)
+            raise self._error(
+                macro, f"`{macro.text}` has too few arguments", f"write {_shape_of(macro.text)}"
+            )
+        self._closed(token, closing, macro)
 
-    def _closed(self, token: Token, closing: str) -> None:
+    def _closed(self, token: Token, closing: str, macro: Token) -> None:
         self._emit(closing, token, token.text)
         if closing in ("OVER", "OF"):
-            self._argument(token, "END")
+            self._argument(macro, "END")
 
     def _open_brace(self, token: Token) -> None:
-        self.braces.append((token, "GROUP_CLOSE"))
+        self.braces.append((token, "GROUP_CLOSE", token))
         self._emit("GROUP_OPEN", token, token.text)
 
     def _close_brace(self, token: Token) -> None:
         if not self.braces or self.braces[-1][0].text != "{":
             raise self._error(token, "`}` closes nothing", "leave it out, or open it")
-        self._closed(token, self.braces.pop()[1])
+        self._closed(token, *self.braces.pop()[1:])
 
     def _open_square(self, token: Token) -> None:
         """`[…]` holds the outputs at the start of a statement; elsewhere it is a bracket."""
         outputs = not self.out or self.out[-1].kind in ("EQUALS", "SEPARATOR")
-        self.braces.append((token, "RSQUARE" if outputs else "CLOSE"))
+        self.braces.append((token, "RSQUARE" if outputs else "CLOSE", token))
         self._emit("LSQUARE" if outputs else "OPEN", token, token.text)
 
     def _close_square(self, token: Token) -> None:
         if not self.braces or self.braces[-1][0].text != "[":
             raise self._error(token, "`]` closes nothing", "leave it out, or open it")
-        self._closed(token, self.braces.pop()[1])
+        self._closed(token, *self.braces.pop()[1:])
 
     # ---- names
 
@@ -178,7 +151,9 @@ class _Commands:
             if not braced:
                 break
         if not index or (braced and self._kind() != "RBRACE"):
-            raise self._error(underscore, "this subscript is not a name's", "write letters and digits, as x_{12}")
+            raise self._error(
+                underscore, "this subscript is not a name's", "write letters and digits, as x_{12}"
+            )
         self.place += braced
         self._emit("NAME", token._replace(end=self.tokens[self.place - 1].end), f"{name}_{index}")
 
@@ -186,43 +161,50 @@ class _Commands:
         word = _content(token)
         if not word:
             return
-        if self.cases and word.rstrip(",") in _CASES:
+        if self.cases and word.rstrip(",") in CASES:
             if self.out[-1].kind == "COMMA":
                 self.out.pop()
-            self._emit(_CASES[word.rstrip(",")], token, word)
+            self._emit(CASES[word.rstrip(",")], token, word)
         elif word == "d" or re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", word):
             self._named(token, word)
         else:
-            raise self._error(token, f"`{token.text}` is not a name", r"write letters, as \mathrm{loss}")
+            raise self._error(
+                token, f"`{token.text}` is not a name", r"write letters, as \mathrm{loss}"
+            )
 
     def _command(self, token: Token) -> None:
         name = token.text[1:].rstrip("*")
-        if name in _DROPPED:
+        if name in DROPPED:
             self._dropped(token, name)
         elif name == "\\":
             self._line(token)
-        elif name in _SIGNS:
-            self._emit(*_SIGNS[name][:1], token, _SIGNS[name][1])
+        elif name in SIGNS:
+            kind, text = SIGNS[name]
+            self._emit(kind, token, text)
         elif greek := _greek(name):
             # \gamma is always the letter; \Gamma is the function where it is applied.
             self._named(token, "γ" if greek == "gamma" else greek)
         elif name == "sqrt":
             self._root(token)
-        elif name in _FRACTIONS:
+        elif name in FRACTIONS:
             self._emit("FRACTION", token, token.text)
             self._argument(token, "OVER")
         elif name in FUNCTIONS:
             self._named(token, name)
-        elif name in _ARRAY_COMMANDS:
+        elif name in ARRAYS:
             raise UnsupportedError(
-                f"`{token.text}`, {_ARRAY_COMMANDS[name]}: arrays are not read yet", token.span, self.source,
+                f"`{token.text}`, {ARRAYS[name]}: arrays are not read yet",
+                token.span,
+                self.source,
                 "write the entries out",
-            )  # fmt: skip
+            )
         else:
             raise UnknownNameError(
-                f"`{token.text}` is not a command that is read", token.span, self.source,
-                _HINTS.get(name, r"a function is written \operatorname{name}, a name \mathrm{name}"),
-            )  # fmt: skip
+                f"`{token.text}` is not a command that is read",
+                token.span,
+                self.source,
+                HINTS.get(name, r"a function is written \operatorname{name}, a name \mathrm{name}"),
+            )
 
     def _dropped(self, token: Token, name: str) -> None:
         if name in ("left", "right") and self._kind() == "BAR":
@@ -233,7 +215,7 @@ class _Commands:
     def _root(self, token: Token) -> None:
         if self._kind() == "LSQUARE":
             self._emit("INDEX", token, token.text)
-            self.braces.append((self.tokens[self.place], "OF"))
+            self.braces.append((self.tokens[self.place], "OF", token))
             self.place += 1
         else:
             self._emit("ROOT", token, token.text)
@@ -259,14 +241,19 @@ class _Commands:
                 self.out.pop()
             self.cases += 1 if begins else -1
             self._emit("LBRACE" if begins else "RBRACE", token, token.text)
-        elif name in _MATRICES:
+        elif name in MATRICES:
             raise UnsupportedError(
-                f"`{token.text}`: arrays are not read yet", token.span, self.source,
+                f"`{token.text}`: arrays are not read yet",
+                token.span,
+                self.source,
                 r"write outputs as [e_1, e_2]; cases as \begin{cases}",
-            )  # fmt: skip
-        elif name not in _SETTINGS:
+            )
+        elif name not in SETTINGS:
             raise UnknownNameError(
-                f"`{token.text}` is not an environment that is read", token.span, self.source, "leave it out"
+                f"`{token.text}` is not an environment that is read",
+                token.span,
+                self.source,
+                "leave it out",
             )
 
     def _line(self, token: Token) -> None:
@@ -280,7 +267,7 @@ class _Commands:
             return
         if self.out[-1].kind == "COMMA":
             self.out.pop()
-        if not (self._kind() == "TEXT" and _content(self.tokens[self.place]).rstrip(",") in _CASES):
+        if not (self._kind() == "TEXT" and _content(self.tokens[self.place]).rstrip(",") in CASES):
             self._emit("IF", token, "if")
 
     def _nothing(self, token: Token) -> None:
@@ -292,19 +279,15 @@ def _equations(tokens: Sequence[Token]) -> Sequence[Token]:
     depth = 0
     found: list[Token] = []
     for token in tokens:
-        depth += (token.kind in _OPENERS) - (token.kind in _CLOSERS)
+        depth += (token.kind in OPENING) - (token.kind in CLOSING)
         if depth > 0 and token.kind == "EQUALS":
             token = token._replace(kind="RELATION", text="==")
         found.append(token)
     return found
 
 
-_OPENERS = frozenset({"OPEN", "LSQUARE", "LBRACE", "GROUP_OPEN", "FRACTION", "ROOT", "INDEX", "BAR_OPEN"})
-_CLOSERS = frozenset({"CLOSE", "RSQUARE", "RBRACE", "GROUP_CLOSE", "END", "BAR_CLOSE"})
-
-
 def _greek(name: str) -> str:
-    name = _VARIANTS.get(name, name)
+    name = VARIANTS.get(name, name)
     return name if name in GREEK or name == "pi" else ""
 
 
@@ -319,9 +302,16 @@ def _shape_of(macro: str) -> str:
 
 
 _HANDLERS = {
-    "LBRACE": _Commands._open_brace, "RBRACE": _Commands._close_brace,
-    "LSQUARE": _Commands._open_square, "RSQUARE": _Commands._close_square,
-    "LETTER": _Commands._letter, "TEXT": _Commands._text, "COMMAND": _Commands._command,
-    "POW": _Commands._power, "ENVIRONMENT": _Commands._environment,
-    "AMPERSAND": _Commands._ampersand, "DOLLAR": _Commands._nothing, "TILDE": _Commands._nothing,
-}  # fmt: skip
+    "LBRACE": _Commands._open_brace,
+    "RBRACE": _Commands._close_brace,
+    "LSQUARE": _Commands._open_square,
+    "RSQUARE": _Commands._close_square,
+    "LETTER": _Commands._letter,
+    "TEXT": _Commands._text,
+    "COMMAND": _Commands._command,
+    "POW": _Commands._power,
+    "ENVIRONMENT": _Commands._environment,
+    "AMPERSAND": _Commands._ampersand,
+    "DOLLAR": _Commands._nothing,
+    "TILDE": _Commands._nothing,
+}

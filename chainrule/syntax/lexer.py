@@ -8,6 +8,12 @@ from typing import NamedTuple
 from chainrule.core.errors import ChainruleError, ParseError, Span
 from chainrule.syntax.tables import Tables
 
+_OPENING = "OPEN LSQUARE LBRACE GROUP_OPEN FRACTION ROOT INDEX BAR_OPEN FLOOR_OPEN CEIL_OPEN"
+_CLOSING = "CLOSE RSQUARE RBRACE GROUP_CLOSE END BAR_CLOSE FLOOR_CLOSE CEIL_CLOSE"
+OPENING = frozenset(_OPENING.split())
+CLOSING = frozenset(_CLOSING.split())
+"""The kinds of words that open and close brackets (a bare `|` may do either)."""
+
 LONGEST_TEXT = 1_000_000
 LONGEST_NUMBER = 1000
 
@@ -28,11 +34,6 @@ class Token(NamedTuple):
 
 def words(source: str, tables: Tables) -> list[Token]:
     """The words of a text, white space and comments left out."""
-    if len(source) > LONGEST_TEXT:
-        raise ParseError(
-            f"a text of {len(source):,} characters; at most {LONGEST_TEXT:,} are read",
-            hint="split it into smaller programs",
-        )
     found: list[Token] = []
     append, match = found.append, tables.lexer.match
     at, end = 0, len(source)
@@ -47,35 +48,35 @@ def words(source: str, tables: Tables) -> list[Token]:
     return found
 
 
+def check_length(source: str) -> None:
+    """Refuse a text that would take too long to read."""
+    if len(source) > LONGEST_TEXT:
+        raise ParseError(
+            f"a text of {len(source):,} characters; at most {LONGEST_TEXT:,} are read",
+            hint="split it into smaller programs",
+        )
+
+
 def check_number(token: Token, source: str) -> None:
     """Refuse a number that would take too long to hold."""
     mantissa, _, exponent = token.text.lower().partition("e")
-    digits = len(mantissa.replace(".", "").lstrip("0"))
+    digits = len(mantissa) - ("." in mantissa)
     if len(exponent) > 6 or digits + abs(int(exponent or 0)) > LONGEST_NUMBER:
-        size = f"{len(mantissa)} digits" if digits > LONGEST_NUMBER else "this size"
+        size = digits if digits > LONGEST_NUMBER else f"more than {LONGEST_NUMBER}"
         raise ParseError(
-            f"a number of {size}; at most {LONGEST_NUMBER} digits are read",
-            token.span, source, "write a name for it",
-        )  # fmt: skip
+            f"a number of {size} digits; at most {LONGEST_NUMBER} are read",
+            token.span,
+            source,
+            "write a name for it",
+        )
 
 
-_MEANINGS = {
-    "`": "leave out the quotation marks",
-    "'": "leave out the quotation marks",
-    "“": "leave out the quotation marks",
-    "”": "leave out the quotation marks",
-    "‘": "leave out the quotation marks",
-    "’": "for a derivative write f'(x)",
+_MEANINGS = dict.fromkeys("`“”‘’«»", "leave the quotation marks out") | {
     "_": "a subscript follows its letter, as x_1",
-    ".": "decimals are written 0.5; a product x*y",
-    "\\": "LaTeX commands are a backslash and letters, as \\sin",
+    ".": "decimals are written 0.5, products x*y",
     "…": "write all terms out",
-    "€": "write the number alone",
-    "£": "write the number alone",
-    "⁄": "write /",
-    "∣": "write |",
-    "∆": "write Delta",
-    "√": "write sqrt(x)",
+    "\u2044": "write /",
+    "\u2223": "write |",
     "∜": "write x^(1/4)",
     "½": "write 1/2",
     "¼": "write 1/4",
@@ -83,19 +84,17 @@ _MEANINGS = {
     "⅓": "write 1/3",
     "⅔": "write 2/3",
     "°": "angles are in radians: write x*pi/180",
-    "′": "for a derivative write f'(x)",
-    "⟨": "write dot(u, v)",
-    "⟩": "write dot(u, v)",
-    "⟦": "write [",
-    "⟧": "write ]",
-    "⇒": "leave it out",
-    "↦": "write f(x) = …",
+    "⇒": "write one statement in each line",
+    "↦": "write f(x) = x^2",
+    "∝": "write y = x^2",
+    "≈": "write ==, or leave the rest out",
+    "≡": "write ==",
 }
 # Letters that look Latin: the commonest, where Unicode itself does not relate them.
 _LOOK_ALIKE = dict(
     zip(
-        "аАвВеЕкКМНоОрРсСтТуУхХіІјЈѕЅԁԛԝ" "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
-        "aABBeEkKMHoOpPcCTTyYxXiIjJsSdqw" "ABEZHIKMNOPTYXo",
+        "аАвВеЕкКМНоОрРсСтТуУхХіІјЈѕЅԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
+        "aABBeEkKMHoOpPcCTTyYxXiIjJsSdqwABEZHIKMNOPTYXo",
         strict=False,
     )
 )
@@ -107,9 +106,11 @@ def _no_word(source: str, at: int) -> ChainruleError:
     try:
         name = unicodedata.name(character)
     except ValueError:
-        name = {"Cc": "a control character", "Cs": "half a character", "Co": "a private character"}.get(
-            unicodedata.category(character), "not a character"
-        )
+        name = {
+            "Cc": "a control character",
+            "Cs": "half a character",
+            "Co": "a private character",
+        }.get(unicodedata.category(character), "not a character")
     shown = f"`{character}` " if character.isprintable() else ""
     plain = _LOOK_ALIKE.get(character) or unicodedata.normalize("NFKC", character)
     if character in _MEANINGS:

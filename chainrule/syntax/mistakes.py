@@ -6,12 +6,24 @@ sentence of the language has. Each row of the second carries an example that mak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
-from chainrule.core.errors import ChainruleError, ParseError, Span, UnknownNameError, UnsupportedError
+from chainrule.core.errors import (
+    ChainruleError,
+    ParseError,
+    UnknownNameError,
+    UnsupportedError,
+)
 from chainrule.syntax.lexer import Token
-from chainrule.syntax.names import CONSTANTS, FUNCTIONS, GREEK, canonical, function_row
+from chainrule.syntax.names import (
+    CONSTANTS,
+    FUNCTIONS,
+    GREEK,
+    canonical,
+    function_row,
+    needs_no_declaration,
+)
 
 ARRAY_FUNCTIONS = {
     "softmax": "the softmax of a vector",
@@ -90,40 +102,97 @@ _ELSEWHERE = {
 
 
 def unknown_name(
-    token: Token, source: str, is_applied: bool, known: Callable[[str], bool]
+    token: Token, source: str, known: Callable[[str], bool], is_applied: bool = False
 ) -> ChainruleError:
     """The error for a word that is no name and no function."""
     word = token.text
     name = canonical(word)
-    if name.lower() in ARRAY_FUNCTIONS:
+    lower = name.lower()
+    if lower in ARRAY_FUNCTIONS:
         return UnsupportedError(
-            f"`{word}`, {ARRAY_FUNCTIONS[name.lower()]}: arrays are not read yet",
-            token.span, source, "write the entries out",
-        )  # fmt: skip
-    message = f"`{word}` is not a function" if is_applied else f"`{word}` is not a known name"
-    hint = _ELSEWHERE.get(name) or _ELSEWHERE.get(name.lower())
-    split = _split(name, known)
-    close = _closest(name)
-    if hint is None and is_applied:
-        if close:
-            hint = f"did you mean `{close}`?"
-        elif split and not function_row(split[-1]):
-            hint = f"write {'*'.join(split)}*(…) for a product"
-        elif split:
-            hint = f"write {'*'.join(split[:-1])}*{split[-1]}(…)"
-        else:
-            hint = f"a function of your own is declared: {word}: function(scalar) -> scalar"
-    elif hint is None:
-        argument = "x"
-        if split and any(function_row(part) for part in split):
-            hint = f"write {_as_product(split, argument)}"
-        elif close and len(name) > 3:
-            hint = f"did you mean `{close}`?"
-        elif split:
-            hint = f"write {'*'.join(split)}, or declare {word}"
-        else:
-            hint = f"declare it: {word}: scalar"
-    return UnknownNameError(message, token.span, source, hint)
+            f"`{word}`, {ARRAY_FUNCTIONS[lower]}: arrays are not read yet",
+            token.span,
+            source,
+            "write the entries out",
+        )
+    message = f"`{word}` is not a {'function' if is_applied else 'known name'}"
+    hint = _ELSEWHERE.get(name) or _ELSEWHERE.get(lower) or _guess(name, known, is_applied)
+    return UnknownNameError(short(message), token.span, source, short(hint))
+
+
+def _guess(name: str, known: Callable[[str], bool], is_applied: bool) -> str:
+    """What a person who wrote an unknown name may have meant."""
+    if name[:3].lower() == "log" and name[3:].isdigit():
+        return f"write log_{name[3:]}(x) for that base"
+    if name[0] == "d" and len(name) > 1 and (needs_no_declaration(name[1:]) or known(name[1:])):
+        return f"a derivative is written d/{name} at the start"
+    parts = _split(name, known)
+    functions = [part for part in parts if function_row(part)]
+    product = "*".join(parts) if 1 < len(parts) < 4 and not functions else ""
+    if is_applied:
+        if len(parts) == 2 and functions == parts[:1] and parts[1].isdigit():
+            return f"write {parts[0]}({parts[1]}*x) or {parts[0]}^{parts[1]}(x)"
+        if close := _closest(name) or ("" if len(parts) < 4 else "".join(functions[:1])):
+            return f"did you mean `{close}`?"
+        if functions == parts[-1:]:
+            return f"write {'*'.join(parts)}(x)"
+        declared = f"declare {name}: function(scalar) -> scalar"
+        return f"write {product}*(…), or {declared}" if product else declared
+    if functions:
+        return f"write {_as_product(parts, 'x')}"
+    if len(name) > 3 and (close := _closest(name)):
+        return f"did you mean `{close}`?"
+    return f"write {product}, or declare {name}: scalar" if product else f"declare {name}: scalar"
+
+
+def short(text: str) -> str:
+    """A text that is not longer than a line or two."""
+    return text if len(text) <= 200 else f"{text[:100]}…{text[-60:]}"
+
+
+def foreign_sign(token: Token, source: str) -> ChainruleError:
+    """The error for a sign that the language knows of but does not have."""
+    if token.text in _ARRAY_SIGNS:
+        return UnsupportedError(
+            f"`{token.text}`, {_ARRAY_SIGNS[token.text]}: arrays are not read yet",
+            token.span,
+            source,
+            "write the entries out",
+        )
+    hint = _SIGNS.get(token.text, "leave it out")
+    return ParseError(f"`{token.text}` is not part of the language", token.span, source, hint)
+
+
+_ARRAY_SIGNS = {
+    "@": "the matrix product",
+    ".*": "the product entry by entry",
+    "⊙": "the product entry by entry",
+    ".^": "the power entry by entry",
+    "./": "the quotient entry by entry",
+    ".T": "the transpose",
+    "⊤": "the transpose",
+    "‖": "the norm of a vector",
+}
+_SIGNS = {
+    "!": "a factorial is written gamma(x + 1)",
+    "%": "a percentage is written x/100",
+    "&": "two conditions hold together in (x > 0)*(x < 1)",
+    "∧": "two conditions hold together in (x > 0)*(x < 1)",
+    "∨": "write one case after the other: {a if x < 0, a if x > 1, b}",
+    "$": "leave the dollar signs out",
+    "?": "cases are written {-x if x < 0, x}",
+    "\\": "LaTeX commands are a backslash and letters, as \\sin",
+    '"': "leave the quotation marks out",
+    "∇": "write the expression alone: several variables give a gradient",
+    "∫": "chainrule differentiates; it does not integrate",
+    "∑": "write all terms out",
+    "∏": "write all factors out",
+    "∞": "infinity is not a number here",
+    "→": "chainrule differentiates; it does not take limits",
+    "±": "write the two cases as two outputs: [a + b, a - b]",
+    "∓": "write the two cases as two outputs: [a - b, a + b]",
+    "∘": "a composition is written f(g(x))",
+}
 
 
 def _as_product(parts: list[str], argument: str) -> str:
@@ -167,20 +236,25 @@ def _is_word(piece: str, known: Callable[[str], bool]) -> bool:
 def _closest(word: str) -> str:
     """The function whose spelling is nearest, if it is near."""
     lower = word.lower()
-    limit = 1 if len(word) < 5 else 2
-    best = ""
-    for spelling in sorted(FUNCTIONS):
+    limit = min(2, (len(word) - 1) // 2)
+    found = []
+    for spelling in FUNCTIONS:
         if abs(len(spelling) - len(word)) <= limit and len(spelling) > 2:
-            distance = _distance(lower, spelling.lower(), limit)
+            distance = _distance(lower, spelling.lower())
             if distance <= limit:
-                best, limit = spelling, distance - 1
-    return best
+                found.append((distance, -_common(lower, spelling), spelling))
+    return min(found)[2] if found else ""
 
 
-def _distance(a: str, b: str, limit: int) -> int:
+def _common(a: str, b: str) -> int:
+    """How many letters two words begin with alike."""
+    return next(
+        (i for i, (c, d) in enumerate(zip(a, b, strict=False)) if c != d), min(len(a), len(b))
+    )
+
+
+def _distance(a: str, b: str) -> int:
     """How many letters to add, drop, change or swap."""
-    if len(a) > 30:
-        return limit + 1
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, c in enumerate(a, 1):
@@ -193,76 +267,102 @@ def _distance(a: str, b: str, limit: int) -> int:
 
 
 class Mistake(NamedTuple):
-    """A word that cannot stand after another: `{before}`, `{this}` are filled in."""
+    """A word that cannot stand after another.
+
+    Attributes:
+        before, this: the kinds of the two words, any of several; `*` is every kind.
+        example: a text that makes the mistake.
+        message, hint: what to say; `{before}` and `{this}` are the words.
+    """
 
     before: str
     this: str
+    example: str
     message: str
     hint: str
-    example: str
 
 
 _OPERATORS = "PLUS MINUS STAR SLASH POW RELATION JUXTAPOSED"
-_OPENERS = "OPEN LSQUARE LBRACE BAR_OPEN FLOOR_OPEN CEIL_OPEN FRACTION OVER ROOT INDEX OF GROUP_OPEN"
-_CLOSERS = "CLOSE RSQUARE RBRACE BAR_CLOSE FLOOR_CLOSE CEIL_CLOSE GROUP_CLOSE END OVER"
+_TIGHT = "STAR SLASH POW RELATION"
+_OPENERS = (
+    "OPEN LSQUARE LBRACE BAR_OPEN FLOOR_OPEN CEIL_OPEN FRACTION OVER ROOT INDEX OF GROUP_OPEN"
+)
+_CLOSERS = "CLOSE RSQUARE RBRACE BAR_CLOSE FLOOR_CLOSE CEIL_CLOSE GROUP_CLOSE END OVER OF"
+_START = "START EQUALS DERIVATIVE COMMA IF ELSE"
+_CASES = "cases are written {{-x if x < 0, x}}"
 
+# fmt: off
 MISTAKES = (
-    Mistake("START", "$END", "there is nothing to differentiate", "write an expression, as x^2", ""),
-    Mistake("EQUALS", "$END", "nothing stands after `=`", "write y = x^2", "y ="),
-    Mistake("DERIVATIVE", "$END", "nothing stands after `d/dx`", "write d/dx x^2", "d/dx"),
-    Mistake(_OPERATORS, "$END", "the text ends after `{before}`", "complete it, or leave `{before}` out", "x +"),
-    Mistake(_OPERATORS, "STAR SLASH POW RELATION", "`{this}` cannot follow `{before}`", "leave one of them out", "x + * y"),
-    Mistake(_OPERATORS, _CLOSERS, "`{before}` has nothing on its right", "complete it, or leave `{before}` out", "(x +)"),
-    Mistake(_OPERATORS, "COMMA", "`{before}` has nothing on its right", "complete it, or leave `{before}` out", "max(x +, y)"),
-    Mistake(_OPERATORS, "IF ELSE OTHERWISE", "`{before}` has nothing on its right", "complete it", "{x + if x > 0, 1}"),
-    Mistake("START EQUALS DERIVATIVE", "STAR SLASH POW RELATION", "`{this}` has nothing on its left", "start with a number, a name or a bracket", "* x"),
-    Mistake(_OPENERS, "STAR SLASH POW RELATION", "`{this}` has nothing on its left", "start with a number, a name or a bracket", "(* x)"),
-    Mistake("COMMA", "STAR SLASH POW RELATION", "`{this}` has nothing on its left", "start with a number, a name or a bracket", "max(x, * y)"),
-    Mistake(_OPENERS, _CLOSERS, "nothing stands between the brackets", "write what is meant, or leave them out", "x + ()"),
-    Mistake("COMMA", _CLOSERS + " COMMA $END", "nothing stands after the comma", "leave the comma out", "max(x, )"),
-    Mistake(_OPENERS, "COMMA", "nothing stands before the comma", "leave the comma out", "max(, x)"),
-    Mistake("START", "COMMA", "nothing stands before the comma", "leave the comma out", ", x"),
-    Mistake("NUMBER", "COMMA", "a comma cannot stand here", "decimals have a point: 3.14; several outputs are written [e1, e2]", "3,14"),
-    Mistake("*", "COMMA", "a comma cannot stand here", "several outputs are written [e1, e2]", "x, y"),
-    Mistake("*", "RELATION", "a second comparison cannot follow", "write (0 < x)*(x < 1): 1 where both hold", "0 < x < 1"),
-    Mistake("*", "EQUALS", "`=` names a result and stands after one name", "write y = x^2; to compare, ==", "x + 1 = 2"),
-    Mistake("*", "COLON", "`:` declares a name", "write x: scalar", "(x : 2)"),
-    Mistake("*", "LSQUARE", "square brackets hold the outputs", "group with round brackets", "x + [y]"),
-    Mistake("*", "IF OTHERWISE ELSE", "`{this}` cannot stand here", "cases are written {-x if x < 0, x}", "{if x > 0}"),
-    Mistake("IF", "*", "a condition is missing", "cases are written {-x if x < 0, x}", "{x if}"),
-    Mistake("*", "DERIVATIVE", "`d/dx` stands at the start", "write d/dx (…)", "2 + d/dx x"),
-    Mistake("*", "ARROW", "`->` belongs in a declaration", "write g: function(scalar) -> scalar", "x -> 2"),
-)  # fmt: skip
+    Mistake("START", "$END", "",
+            "there is nothing to differentiate", "write an expression, as x^2"),
+    Mistake("EQUALS", "$END", "y =",
+            "nothing stands after `=`", "write y = x^2"),
+    Mistake("DERIVATIVE", "$END", "d/dx",
+            "nothing stands after `{before}`", "write d/dx x^2"),
+    Mistake(_OPERATORS, "$END", "x +",
+            "the text ends after `{before}`", "complete it, or leave `{before}` out"),
+    Mistake(_OPERATORS, _TIGHT, "x + * y",
+            "`{this}` cannot follow `{before}`", "leave one of them out"),
+    Mistake(_OPERATORS, f"{_CLOSERS} COMMA IF ELSE OTHERWISE", "(x +)",
+            "`{before}` has nothing on its right", "complete it, or leave `{before}` out"),
+    Mistake(f"{_START} {_OPENERS}", _TIGHT, "* x",
+            "`{this}` has nothing on its left", "start with a number, a name or a bracket"),
+    Mistake(_OPENERS, _CLOSERS, "x + ()",
+            "nothing stands between the brackets", "write what is meant, or leave them out"),
+    Mistake("COMMA", f"{_CLOSERS} COMMA $END", "max(x, )",
+            "nothing stands after the comma", "leave the comma out"),
+    Mistake(f"{_START} {_OPENERS}", "COMMA", "max(, x)",
+            "nothing stands before the comma", "leave the comma out"),
+    Mistake("NUMBER", "COMMA", "3,14",
+            "a comma cannot stand here",
+            "decimals have a point: 3.14; several outputs are written [e1, e2]"),
+    Mistake("*", "COMMA", "x, y",
+            "a comma cannot stand here", "several outputs are written [e1, e2]"),
+    Mistake("*", "RELATION", "0 < x < 1",
+            "a second comparison cannot follow", "write (0 < x)*(x < 1): 1 where both hold"),
+    Mistake("*", "EQUALS", "x + 1 = 2",
+            "`=` names a result and stands after one name", "write y = x^2; to compare, =="),
+    Mistake("*", "COLON", "(x : 2)",
+            "`:` declares a name", "write x: scalar in a line of its own"),
+    Mistake("COLON ARROW", "*", "x:",
+            "a type is missing", "write x: scalar"),
+    Mistake("IF", "*", "{x if}",
+            "a condition is missing", _CASES),
+    Mistake("*", "IF OTHERWISE ELSE", "{if x > 0}",
+            "`{this}` cannot stand here", _CASES),
+    Mistake("ELSE", "*", "{x if x > 0 else}",
+            "nothing stands after `{before}`", _CASES),
+    Mistake("*", "ARROW", "x -> 2",
+            "`->` belongs in a declaration", "write g: function(scalar) -> scalar"),
+)
+# fmt: on
 
 
 def unexpected(tokens: list[Token], place: int, source: str) -> ChainruleError:
     """The error for the word at `place`, where no sentence goes on."""
-    this = tokens[place] if place < len(tokens) else Token("$END", "", len(source), len(source))
-    before = tokens[place - 1] if place else Token("START", "", 0, 0)
-    while before.kind == "JUXTAPOSED" or (not before.text and before.kind in ("OPEN", "CLOSE") and place > 1):
+    end = Token("$END", "", len(source), len(source))
+    this = tokens[place] if place < len(tokens) else end
+    while place and tokens[place - 1].start == tokens[place - 1].end:  # words of no width
         place -= 1
-        before = tokens[place - 1] if place else Token("START", "", 0, 0)
+    before = tokens[place - 1] if place else Token("START", "", 0, 0)
+    words = {"before": _written(before, source), "this": _written(this, source)}
     for row in MISTAKES:
         if _matches(row.before, before.kind) and _matches(row.this, this.kind):
-            words = {"before": before.text, "this": this.text}
-            span = before.span if this.kind == "$END" and before.text else this.span
-            if "before" in row.message and "this" not in row.message:
-                span = before.span
-            return ParseError(row.message.format(**words), span, source, row.hint.format(**words))
+            at = before if "before" in row.message and "this" not in row.message else this
+            return ParseError(
+                row.message.format(**words), at.span, source, row.hint.format(**words)
+            )
     if this.kind == "$END":
-        return ParseError("the text ends too early", Span(len(source), len(source)), source, "complete it")
-    shown = this.text or before.text
-    return ParseError(f"`{shown}` cannot stand here", this.span, source, _after(before))
+        return ParseError("the text ends too early", this.span, source, "complete it")
+    hint = f"after `{words['before']}` an operator or the end is expected"
+    if before.kind == "START":
+        hint = "leave it out"
+    return ParseError(f"`{words['this']}` cannot stand here", this.span, source, hint)
 
 
-def _after(before: Token) -> str:
-    return f"after `{before.text}` an operator or the end is expected" if before.text else "leave it out"
+def _written(token: Token, source: str) -> str:
+    return short(source[token.start : token.end])
 
 
 def _matches(kinds: str, kind: str) -> bool:
     return kinds == "*" or kind in kinds.split()
-
-
-def examples() -> Iterator[tuple[str, Mistake]]:
-    """Each row of the table with the text that shows it."""
-    return ((row.example, row) for row in MISTAKES)

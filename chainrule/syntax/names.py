@@ -15,16 +15,73 @@ from chainrule.core.errors import ParseError, Span, UnknownNameError
 GREEK_SIGNS = dict(
     zip(
         "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau"
-        " upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(),
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "upsilon",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+            "Gamma",
+            "Delta",
+            "Theta",
+            "Lambda",
+            "Xi",
+            "Pi",
+            "Sigma",
+            "Phi",
+            "Psi",
+            "Omega",
+        ],
         strict=True,
     )
-) | {"ς": "sigma", "ϑ": "theta", "ϕ": "phi", "ϵ": "epsilon", "ϱ": "rho", "\u2126": "Omega",
-     "\u00b5": "mu", "\u2206": "Delta"}  # fmt: skip
+) | {
+    "ς": "sigma",
+    "ϑ": "theta",
+    "ϕ": "phi",
+    "ϵ": "epsilon",
+    "ϱ": "rho",
+    "\u2126": "Omega",
+    "\u00b5": "mu",
+    "\u2206": "Delta",
+}
 """Greek letters by sign; variants are the same letter. Signs that look Latin are left out."""
 
 GREEK = frozenset(GREEK_SIGNS.values()) | frozenset(
-    "omicron Alpha Beta Epsilon Zeta Eta Iota Kappa Mu Nu Omicron Rho Tau Upsilon Chi".split()
+    [
+        "omicron",
+        "Alpha",
+        "Beta",
+        "Epsilon",
+        "Zeta",
+        "Eta",
+        "Iota",
+        "Kappa",
+        "Mu",
+        "Nu",
+        "Omicron",
+        "Rho",
+        "Tau",
+        "Upsilon",
+        "Chi",
+    ]
 )
 """Greek letters by name."""
 
@@ -57,7 +114,7 @@ def canonical(text: str) -> str:
     if not text.isascii():
         head = text.rstrip("₀₁₂₃₄₅₆₇₈₉ₐₑₒₓₕₖₗₘₙₚₛₜᵢⱼᵣᵤᵥ")
         if head != text:
-            text = f"{head}_{text[len(head):].translate(_SUBSCRIPTS)}"
+            text = f"{head}_{text[len(head) :].translate(_SUBSCRIPTS)}"
         text = text.translate(_SIGNS)
     if "_" in text:
         text = text.replace("{", "").replace("}", "")
@@ -76,9 +133,13 @@ def canonical_name(text: str) -> str:
     word = text.strip()
     name = canonical(word)
     if not _NAME.fullmatch(name):
-        raise ParseError(f"`{word}` is not a name", Span(0, len(text)), text, "write one, as x1, theta or loss")
+        raise ParseError(
+            f"`{word}` is not a name", Span(0, len(text)), text, "write one, as x1, theta or loss"
+        )
     if name in RESERVED or (is_function(name) and not needs_no_declaration(name)):
-        raise UnknownNameError(f"`{word}` is not a variable", Span(0, len(text)), text, "write a name, as x")
+        raise UnknownNameError(
+            f"`{word}` is not a variable", Span(0, len(text)), text, "write a name, as x"
+        )
     return name
 
 

@@ -22,8 +22,8 @@ _ROWS = {
     "radical": ("sqrt({0})*{1}", "sqrt({0}*{1})"),
     "radical power": ("sqrt({0}^{1})", "sqrt({0})^{1}"),
     "index": ("{0}*{1}", "{0}*{2}^{3}"),
-    "delta": ("{0}*{1}", ""),
-    "reciprocal": ("({0}({2}))^(-{1})", ""),
+    "delta": ("{0}*{1}", "{0}_{1}"),
+    "reciprocal": ("{0}({2})^(-{1})", "arc{0}({2})^{1}"),
     "typeset": ("^{{{0}}}", "^{1} {2}"),
 }
 
@@ -41,33 +41,37 @@ class Doubts:
         if len(self._open) + len(self.notices) < _MOST:
             self._open.append((kind, a, b, c))
 
-    def now(self, kind: str, first: Token, last: Token, name: str, argument: str) -> None:
-        """Note a doubt about a stretch of the source."""
-        if len(self.notices) >= _MOST:
-            return
-        span = Span(first.start, last.end)
-        written = self.source[span.start : span.end]
-        if kind == "applied":
-            self._note(span, f"`{written}` is read as the product {name}*({argument})",
-                       f"for a function, declare it: {name}: function(scalar) -> scalar")  # fmt: skip
-        elif kind == "extent":
-            self._note(span, "`d/dx` is applied to the whole expression", "put the rest in front, or all in brackets")
-        else:
-            raise ValueError(kind)
+    def product(self, name: Token, argument: Token, last: Token) -> None:
+        """Note a name before a name in brackets, read as a product."""
+        self._note(
+            Span(name.start, last.end),
+            f"`{name.text}({argument.text})` is read as the product `{name.text}*{argument.text}`",
+            f"for a function, declare it: {name.text}: function(scalar) -> scalar",
+        )
 
-    def settle(self, out: list[Token], partner: dict[int, int], source: str) -> None:
+    def extent(self, first: Token, last: Token) -> None:
+        """Note a sum that `d/dx` is applied to, though its first term stands in brackets."""
+        self._note(
+            Span(first.start, last.end),
+            "`d/dx` is applied to this term too",
+            "put the derivative last, or the whole expression in brackets",
+        )
+
+    def settle(self, out: list[Token], partner: dict[int, int]) -> None:
         """Turn what was remembered about a statement into notices, now that its ends are known."""
-        view = _View(out, partner, source)
+        view = _View(out, partner, self.source)
         for kind, a, b, c in self._open:
             parts, first, last = _parts(kind, a, b, c, view)
             span = Span(out[first].start, out[last - 1].end)
             read, other = _ROWS[kind]
-            hint = f"for the other reading write `{_short(other.format(*parts))}`" if other else "write the signs out"
-            self._note(span, f"`{_short(source[span.start : span.end])}` is read as `{_short(read.format(*parts))}`", hint)
+            written = _short(self.source[span.start : span.end])
+            hint = f"for the other reading write `{_short(other.format(*parts))}`"
+            self._note(span, f"`{written}` is read as `{_short(read.format(*parts))}`", hint)
         self._open.clear()
 
     def _note(self, span: Span, message: str, hint: str) -> None:
-        self.notices.append(Notice(message, span, hint))
+        if len(self.notices) < _MOST:
+            self.notices.append(Notice(message, span, hint))
 
 
 class _View:
@@ -84,21 +88,22 @@ class _View:
         """The place after the factor at `place`, with its powers."""
         out = self.out
         while place < len(out):
-            while place < len(out) and out[place].kind in ("MINUS", "PLUS"):
-                place += 1
+            place = self._skip(place, "MINUS", "PLUS")
             if place < len(out) and out[place].kind == "FUNCTION":
-                place += 1
-                while place < len(out) and out[place].kind in ("POW", "SUBSCRIPT", "SUPERSCRIPT", "PRIMES"):
-                    place += 1 if out[place].kind in ("SUPERSCRIPT", "PRIMES") else 2
-                    place = self.partner.get(place - 1, place - 1) + 1 if place - 1 in self.partner else place
-            place = self.partner.get(place, place) + 1
-            while place < len(out) and out[place].kind == "SUPERSCRIPT":
-                place += 1
-            if place < len(out) and out[place].kind == "POW":
-                place += 1
-                continue
-            break
+                place = self._skip(place + 1, "SUPERSCRIPT", "PRIMES")
+                while place < len(out) and out[place].kind in ("POW", "SUBSCRIPT"):
+                    place = self._skip(place + 1, "MINUS")
+                    place = self.partner.get(place, place) + 1
+            place = self._skip(self.partner.get(place, place) + 1, "SUPERSCRIPT")
+            if place >= len(out) or out[place].kind != "POW":
+                break
+            place += 1
         return min(place, len(out))
+
+    def _skip(self, place: int, *kinds: str) -> int:
+        while place < len(self.out) and self.out[place].kind in kinds:
+            place += 1
+        return place
 
 
 def _parts(kind: str, a: int, b: int, c: int, view: _View) -> tuple[list[str], int, int]:
@@ -122,7 +127,11 @@ def _parts(kind: str, a: int, b: int, c: int, view: _View) -> tuple[list[str], i
         return [text(b + 1, c), text(c + (kind == "radical") + 1, end)], a, end
     if kind in ("index", "delta"):  # number, name
         name = text(c + 1, c + 2)
-        return [text(a, b), name, name.rstrip("0123456789"), name[len(name.rstrip("0123456789")) :]], a, c + 2
+        return (
+            [text(a, b), name, name.rstrip("0123456789"), name[len(name.rstrip("0123456789")) :]],
+            a,
+            c + 2,
+        )
     if kind == "reciprocal":  # function, …, number
         end = after(a)
         return [text(a, a + 1), text(c, c + 1), text(c + 1, end).strip("() ")], a, end

@@ -17,11 +17,11 @@ from chainrule.syntax import mistakes
 from chainrule.syntax.building import Building, Statement, Type
 from chainrule.syntax.heads import Head, head, is_declaration, leibniz, statements, target
 from chainrule.syntax.lalr import Unexpected, run
-from chainrule.syntax.lexer import Token, words
+from chainrule.syntax.lexer import Token, check_length, words
 from chainrule.syntax.names import canonical
 from chainrule.syntax.names import canonical_name as canonical_name
 from chainrule.syntax.notices import Doubts
-from chainrule.syntax.reading import Reading
+from chainrule.syntax.reading import read
 from chainrule.syntax.scope import Scope
 from chainrule.syntax.tables import Tables, load
 
@@ -66,6 +66,7 @@ class _Reader:
     """The stages in order: words, statements, reading, grammar, nodes."""
 
     def __init__(self, source: str, latex: bool | None, names: Iterable[str]) -> None:
+        check_length(source)
         self.source = source
         self.latex = bool(_TYPESET.search(source)) if latex is None else latex
         self.tables: Tables = load("latex" if self.latex else "expression")
@@ -87,15 +88,27 @@ class _Reader:
     def expressions(self, most: int | None) -> tuple[Expr, ...]:
         tokens = [t for t in self._words() if t.text != "\n"]
         if self.latex:
-            tokens = [t._replace(kind="RELATION", text="==") if t.kind == "EQUALS" else t for t in tokens]
+            tokens = [
+                t._replace(kind="RELATION", text="==") if t.kind == "EQUALS" else t for t in tokens
+            ]
         self.scope.survey([tokens], ())
-        opening, closing = Token("LSQUARE", "", 0, 0), Token("RSQUARE", "", len(self.source), len(self.source))
-        body = Reading(tokens, self.scope, self.doubts, self.latex).read()
+        opening, closing = (
+            Token("LSQUARE", "", 0, 0),
+            Token("RSQUARE", "", len(self.source), len(self.source)),
+        )
+        body = read(tokens, self.scope, self.doubts)
         if not body:
-            raise ParseError("an expression is missing", Span(0, 0), self.source, "write one, as 2*x")
+            raise ParseError(
+                "an expression is missing", Span(0, 0), self.source, "write one, as 2*x"
+            )
         values = self._run([opening, *body, closing]).values
         if most is not None and len(values) > most:
-            raise ParseError(f"{len(values)} expressions where {most} is expected", Span(0, len(self.source)), self.source, "leave the comma out")
+            raise ParseError(
+                f"{len(values)} expressions where {most} is expected",
+                Span(0, len(self.source)),
+                self.source,
+                "leave the comma out",
+            )
         return values
 
     def program(self, strict: bool) -> Program:
@@ -108,35 +121,61 @@ class _Reader:
         for tokens in parts[:-1]:
             found, statement = self._statement(tokens)
             if found.kind != "declaration":
-                assignments.append((self._intermediate(found, statement, tokens), statement.values[0]))
+                assignments.append(
+                    (self._intermediate(found, statement, tokens), statement.values[0])
+                )
         if assignments and (asked := self._asked(parts[-1])):
             return self._program(assignments, asked[:1], variables=asked[1:], strict=strict)
         found, statement = self._statement(parts[-1])
         if found.kind == "declaration":
             end = len(self.source)
             raise ParseError(
-                "nothing stands after the declarations", Span(end, end), self.source, "end with an expression"
+                "nothing stands after the declarations",
+                Span(end, end),
+                self.source,
+                "end with an expression",
             )
         names = self._outputs(found, statement)
         assignments.extend(zip(names, statement.values, strict=True))
-        variable, _, order = statement.derivative.text.rpartition("^") if statement.derivative else ("", "", "1")
+        variable, _, order = (
+            statement.derivative.text.rpartition("^") if statement.derivative else ("", "", "1")
+        )
         return self._program(
-            assignments, names, vector=len(names) > 1 or statement.vector,
-            variables=(variable,) if variable else (), arguments=found.parameters, order=int(order), strict=strict,
-        )  # fmt: skip
+            assignments,
+            names,
+            vector=len(names) > 1 or statement.vector,
+            variables=(variable,) if variable else (),
+            arguments=found.parameters,
+            order=int(order),
+            strict=strict,
+        )
 
     def _program(
-        self, assignments: list[tuple[str, Expr]], outputs: tuple[str, ...], *, strict: bool,
-        vector: bool = False, variables: tuple[str, ...] = (), arguments: tuple[str, ...] = (), order: int = 1,
-    ) -> Program:  # fmt: skip
+        self,
+        assignments: list[tuple[str, Expr]],
+        outputs: tuple[str, ...],
+        *,
+        strict: bool,
+        vector: bool = False,
+        variables: tuple[str, ...] = (),
+        arguments: tuple[str, ...] = (),
+        order: int = 1,
+    ) -> Program:
         notices = tuple(sorted(self.doubts.notices, key=lambda n: n.span.start))
         if strict and notices:
             first = notices[0]
             raise AmbiguityError(first.message, first.span, self.source, first.hint)
         return Program(
-            self.source, tuple(assignments), outputs, vector, variables, arguments, order,
-            dict(self.scope.declared), notices,
-        )  # fmt: skip
+            self.source,
+            tuple(assignments),
+            outputs,
+            vector,
+            variables,
+            arguments,
+            order,
+            dict(self.scope.declared),
+            notices,
+        )
 
     def _statement(self, tokens: list[Token]) -> tuple[Head, Statement]:
         found = head(tokens, self.scope, self.doubts)
@@ -144,12 +183,12 @@ class _Reader:
             statement = self._run([*found.words])
             declare(statement.declared, self.scope)
             return found, statement
-        body = Reading(tokens, self.scope, self.doubts, self.latex).read(found.start)
+        body = read(tokens, self.scope, self.doubts, found.start)
         statement = self._run([*found.words, *body])
         if statement.derivative and len(statement.values) == 1:
             statement = statement._replace(vector=False)  # d/dx [x^2]
         if found.name is not None:
-            self.scope.define(canonical(found.name.text), found.parameters, found.name.span)
+            self.scope.define(found.name, found.parameters)
         return found, statement
 
     def _intermediate(self, found: Head, statement: Statement, tokens: list[Token]) -> str:
@@ -157,14 +196,24 @@ class _Reader:
         span = Span(tokens[0].start, tokens[-1].end)
         if found.name is None:
             raise ParseError(
-                "only the last line may be without a name", span, self.source,
+                "only the last line may be without a name",
+                span,
+                self.source,
                 "write u = … for an intermediate, [e1, e2] for two outputs",
-            )  # fmt: skip
+            )
         if statement.derivative:
-            raise ParseError("`d/dx` stands in the last line", statement.derivative.span, self.source, "leave it out here")
+            raise ParseError(
+                "`d/dx` stands in the last line",
+                statement.derivative.span,
+                self.source,
+                "leave it out here",
+            )
         if statement.vector:
             raise UnsupportedError(
-                "a vector for an intermediate: not yet", span, self.source, "give each entry a name: u1 = …; u2 = …"
+                "a vector for an intermediate: not yet",
+                span,
+                self.source,
+                "give each entry a name: u1 = …; u2 = …",
             )
         return canonical(found.name.text)
 
@@ -183,7 +232,11 @@ class _Reader:
         taken = self.scope.words
         letters = [canonical(found.name.text)] if found.name is not None else []
         for letter in [*letters, *_OUTPUT_LETTERS, *(f"out{n}_" for n in range(len(taken) + 2))]:
-            names = tuple(f"{letter}{i}" for i in range(1, count + 1)) if statement.vector else (letter,)
+            names = (
+                tuple(f"{letter}{i}" for i in range(1, count + 1))
+                if statement.vector
+                else (letter,)
+            )
             if taken.isdisjoint(names) and (letter not in taken or letter in letters):
                 return names
         raise AssertionError("there are more letters than names")
@@ -200,20 +253,24 @@ def declare(declared: Iterable[tuple[Token, Type | None]], scope: Scope) -> None
             if type_.word == "function" and type_.items:
                 _declare_function(name, type_, scope)
             else:
-                scope.declare(canonical(name.text), _shape(type_, scope), name.span)
+                scope.declare(name, _shape(type_, scope))
         waiting = []
     if waiting:
         name = waiting[0]
-        raise ParseError(f"`{name.text}` has no type", name.span, scope.source, f"write {name.text}: scalar")
+        raise ParseError(
+            f"`{name.text}` has no type", name.span, scope.source, f"write {name.text}: scalar"
+        )
 
 
 def _shape(type_: Type, scope: Scope) -> Shape:
     sizes = {"scalar": (0,), "vector": (1,), "matrix": (2,), "()": range(1, 3)}.get(type_.word, ())
     if len(type_.items) not in sizes or type_.result is not None:
         raise ParseError(
-            "this is not a type", type_.span, scope.source,
+            "this is not a type",
+            type_.span,
+            scope.source,
             "types are scalar, vector(n), matrix(m, n), function(scalar) -> scalar",
-        )  # fmt: skip
+        )
     dimensions: list[int | str] = []
     for item in type_.items:
         if isinstance(item, Token) and item.text.isdigit():
@@ -221,19 +278,29 @@ def _shape(type_: Type, scope: Scope) -> Shape:
         elif isinstance(item, Type) and not item.items:
             dimensions.append(item.word)
         else:
-            raise ParseError("a dimension is a name or a whole number", type_.span, scope.source, "write vector(n)")
+            raise ParseError(
+                "a dimension is a name or a whole number",
+                type_.span,
+                scope.source,
+                "write vector(n)",
+            )
     return tuple(dimensions)
 
 
 def _declare_function(name: Token, type_: Type, scope: Scope) -> None:
     if type_.result is None:
         raise ParseError(
-            "a function has a result", type_.span, scope.source, f"write {name.text}: function(scalar) -> scalar"
+            "a function has a result",
+            type_.span,
+            scope.source,
+            f"write {name.text}: function(scalar) -> scalar",
         )
     for part in (*type_.items, type_.result):
         if not isinstance(part, Type) or _shape(part, scope):
             raise UnsupportedError(
-                "functions of vectors: not yet", name.span, scope.source,
+                "functions of vectors: not yet",
+                name.span,
+                scope.source,
                 f"write {name.text}: function(scalar, scalar) -> scalar",
-            )  # fmt: skip
-    scope.declare_function(canonical(name.text), len(type_.items), name.span)
+            )
+    scope.declare_function(name, len(type_.items))

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chainrule.core.errors import ArityError, ParseError, Span, UnknownNameError, UnsupportedError
+from chainrule.core.errors import (
+    ArityError,
+    ChainruleError,
+    ParseError,
+    UnknownNameError,
+    UnsupportedError,
+)
 from chainrule.core.expr import Shape
 from chainrule.syntax import mistakes
 from chainrule.syntax.lexer import Token
@@ -14,6 +20,7 @@ from chainrule.syntax.names import (
     RESERVED,
     canonical,
     function_row,
+    is_function,
     is_function_letter,
     needs_no_declaration,
 )
@@ -41,6 +48,7 @@ class Scope:
         self._bare: set[str] = set()
         self._used: set[str] = set()
         self._arities: dict[str, int] = {}
+        self._indices: dict[str, set[str]] = {}
 
     def survey(self, statements: Sequence[Sequence[Token]], targets: Iterable[str]) -> None:
         """Look ahead over the whole text: which letters are applied, which stand alone."""
@@ -50,13 +58,14 @@ class Scope:
                 if token.kind == "NAME":
                     name = canonical(token.text)
                     self.words.add(name)
+                    self._indices.setdefault(name.rstrip("0123456789"), set()).add(name)
                     if is_function_letter(name) and not _in_differential(tokens, i):
                         (self._applied if applied(tokens, i) else self._bare).add(name)
 
     def knows(self, name: str) -> bool:
         """Whether a name is declared or defined."""
-        return (
-            name in self.declared or name in self.functions or name in self.defined or name in self._known
+        return any(
+            name in known for known in (self.declared, self.functions, self.defined, self._known)
         )
 
     def is_own(self, name: str) -> bool:
@@ -78,25 +87,42 @@ class Scope:
         """The name a word stands for as a quantity; an error that helps where it is none."""
         name = canonical(token.text)
         if name in self._coming and name not in self.defined and not self.knows(name):
-            raise UnknownNameError(
-                f"`{token.text}` is used before it is defined", token.span, self.source,
+            raise self.wrong(
+                token,
+                f"`{token.text}` is used before it is defined",
                 f"move the line `{token.text} = …` up",
-            )  # fmt: skip
-        if name in self.functions or (name in self._applied and self.is_applied(name)):
-            raise ParseError(
-                f"`{token.text}` is a function and needs an argument", token.span, self.source,
+                UnknownNameError,
+            )
+        if self.is_applied(name):
+            raise self.wrong(
+                token,
+                f"`{token.text}` is a function and needs an argument",
                 f"write {token.text}(x)",
-            )  # fmt: skip
-        if not self.knows(name):
-            if name in RESERVED:
-                raise ParseError(
-                    f"`{token.text}` belongs inside braces", token.span, self.source,
-                    "cases are written {-x if x < 0, x}",
-                )  # fmt: skip
-            if not needs_no_declaration(name):
-                raise mistakes.unknown_name(token, self.source, False, self.knows)
+            )
+        if name in RESERVED and not self.knows(name):
+            raise self.wrong(
+                token, f"`{token.text}` belongs inside braces", "cases are written {-x if x < 0, x}"
+            )
+        if not self.knows(name) and not needs_no_declaration(name):
+            raise mistakes.unknown_name(token, self.source, self.knows)
         self._used.add(name)
         return name
+
+    def wrong(
+        self, token: Token, message: str, hint: str, kind: type[ChainruleError] = ParseError
+    ) -> ChainruleError:
+        """An error at a word."""
+        return kind(mistakes.short(message), token.span, self.source, mistakes.short(hint))
+
+    def written(self, token: Token) -> str:
+        """A word as the source has it."""
+        return self.source[token.start : token.end]
+
+    def is_single_index(self, word: str) -> bool:
+        """Whether a word is a letter and digits, and the letter has no other digits anywhere."""
+        name = canonical(word)
+        letters = name.rstrip("0123456789")
+        return letters != name and not self.knows(name) and len(self._indices.get(letters, ())) == 1
 
     def row(self, token: Token, is_next_open: bool) -> str | None:
         """The spelling in the table of the function a word names, if it names one here."""
@@ -112,50 +138,59 @@ class Scope:
             return "log" if name.lower() == "log" else row.name
         return None
 
-    def check_arity(self, name: str, count: int, span: Span) -> None:
+    def check_arity(self, name: str, count: int, token: Token) -> None:
         """A function keeps its number of arguments."""
         known = self.functions.get(name) or self._arities.setdefault(name, count)
         if known != count:
-            raise ArityError(
-                f"`{name}` has {_plural(known)} in one place and {count} here", span, self.source,
+            raise self.wrong(
+                token,
+                f"`{name}` has {known} argument{'s' * (known != 1)} elsewhere and {count} here",
                 "a function keeps its number of arguments",
-            )  # fmt: skip
+                ArityError,
+            )
 
-    def define(self, name: str, parameters: tuple[str, ...], span: Span) -> None:
+    def define(self, token: Token, parameters: tuple[str, ...]) -> None:
         """Enter the name of a statement."""
-        self._check_new(name, span)
-        self.defined[name] = parameters
+        self._check_new(token)
+        self.defined[canonical(token.text)] = parameters
 
-    def declare(self, name: str, shape: Shape, span: Span) -> None:
+    def declare(self, token: Token, shape: Shape) -> None:
         """Enter a declared quantity."""
-        self._check_declared(name, span)
+        self._check_declared(token)
         if shape:
-            raise UnsupportedError(
-                "vectors and matrices: not yet", span, self.source, "declare scalars, one for each entry"
+            raise self.wrong(
+                token,
+                f"`{token.text}` is declared an array: vectors and matrices are not read yet",
+                "declare scalars, one for each entry",
+                UnsupportedError,
             )
-        self.declared[name] = shape
+        self.declared[canonical(token.text)] = shape
 
-    def declare_function(self, name: str, arity: int, span: Span) -> None:
+    def declare_function(self, token: Token, arity: int) -> None:
         """Enter a declared function."""
-        self._check_declared(name, span)
-        self.functions[name] = arity
+        self._check_declared(token)
+        self.functions[canonical(token.text)] = arity
 
-    def _check_declared(self, name: str, span: Span) -> None:
-        self._check_new(name, span)
+    def _check_declared(self, token: Token) -> None:
+        self._check_new(token)
+        name = canonical(token.text)
         if name in self._used or name in self._arities:
-            raise ParseError(
-                f"`{name}` is declared after its use", span, self.source, "declare it in a line above"
+            raise self.wrong(
+                token, f"`{token.text}` is declared after its use", "declare it in a line above"
             )
 
-    def _check_new(self, name: str, span: Span) -> None:
-        written = self.source[span.start : span.end]
+    def _check_new(self, token: Token) -> None:
+        name = canonical(token.text)
         if name in self.defined or name in self.declared or name in self.functions:
-            raise ParseError(
-                f"`{written}` has a meaning already", span, self.source, "give the second one another name"
+            raise self.wrong(
+                token,
+                f"`{token.text}` has a meaning already",
+                "give the second one another name",
             )
-        if name in RESERVED or (function_row(name) is not None and not needs_no_declaration(name)):
-            raise ParseError(
-                f"`{written}` is a function and cannot be a name", span, self.source, "choose another name"
+        if name in RESERVED or (is_function(name) and not needs_no_declaration(name)):
+            what = "belongs to the language" if name in RESERVED else "is a function"
+            raise self.wrong(
+                token, f"`{token.text}` {what} and cannot be a name", "choose another name"
             )
 
 
@@ -169,18 +204,22 @@ def applied(tokens: Sequence[Token], i: int) -> bool:
     return after < len(tokens) and tokens[after].kind == "OPEN"
 
 
-_ORDERS = (("POW", "OPEN"), ("POW", "GROUP_OPEN", "OPEN"), ("PRIME", "LSQUARE"), ("POW", "LBRACE", "OPEN"))
-_ENDS = (("CLOSE",), ("CLOSE", "GROUP_CLOSE"), ("RSQUARE",), ("CLOSE", "RBRACE"))
+_ORDERS = {
+    ("POW", "OPEN"): ("CLOSE",),
+    ("POW", "GROUP_OPEN", "OPEN"): ("CLOSE", "GROUP_CLOSE"),
+    ("POW", "LBRACE", "OPEN"): ("CLOSE", "RBRACE"),
+    ("PRIME", "LSQUARE"): ("RSQUARE",),
+}
 
 
 def orders(tokens: Sequence[Token], place: int) -> tuple[list[Token], int] | None:
     """The orders of a derivative at `place`, and the place after: `^(0,1)`, `^{(4)}`, `'[0,1]`."""
-    for opening, closing in zip(_ORDERS, _ENDS, strict=True):
+    for opening, closing in _ORDERS.items():
         at = place + len(opening)
         if tuple(t.kind for t in tokens[place:at]) != opening:
             continue
         numbers = []
-        while tuple(t.kind for t in tokens[at : at + 1]) == ("NUMBER",) and tokens[at].text.isdigit():
+        while at < len(tokens) and tokens[at].kind == "NUMBER" and tokens[at].text.isdigit():
             numbers.append(tokens[at])
             at += 1
             if at < len(tokens) and tokens[at].kind == "COMMA":
@@ -197,7 +236,3 @@ def _in_differential(tokens: Sequence[Token], i: int) -> bool:
     if i and tokens[i - 1].kind == "PARTIAL":
         return True
     return i > 1 and tokens[i - 1].text == "d" and tokens[i - 2].kind in ("FRACTION", "OVER")
-
-
-def _plural(count: int) -> str:
-    return f"{count} argument" + "s" * (count != 1)

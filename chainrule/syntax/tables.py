@@ -14,12 +14,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
-import chainrule.grammar
-
 GRAMMARS = ("expression", "latex")
-_FOLDER = chainrule.grammar.__path__[0]
+_FOLDER = import_module("chainrule.grammar").__path__[0]
 _FORMAT = b"1"
 END = "$END"
 
@@ -37,7 +36,8 @@ class Tables:
     __slots__ = ("lexer", "rules", "states")
 
     def __init__(self, data: dict[str, Any]) -> None:
-        self.lexer = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in data["lexer"]))
+        groups = (f"(?P<{name}>{pattern})" for name, pattern in data["lexer"])
+        self.lexer = re.compile("|".join(groups))
         self.rules: list[tuple[str, int, str]] = [tuple(row) for row in data["rules"]]
         names = data["symbols"]
         self.states: list[dict[str, int]] = [
@@ -84,9 +84,10 @@ def make(grammar: str) -> dict[str, Any]:
     from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
 
     path = _path(f"{grammar}.lark")
+    read: Any = load_grammar
     with open(path, encoding="utf-8") as file:
-        terminals, rules, _ = load_grammar(file.read(), path, [], False)[0].compile(["start"], "*")
-    analyzer = LALR_Analyzer(ParserConf(rules, {}, ["start"]), strict=True)
+        terminals, rules, _ = read(file.read(), path, [], False)[0].compile(["start"], "*")
+    analyzer: Any = LALR_Analyzer(ParserConf(rules, {}, ["start"]), strict=True)
     analyzer.compute_lalr()
     table = analyzer.parse_table
 

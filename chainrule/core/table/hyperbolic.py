@@ -32,11 +32,13 @@ TANH: Operator = unary(
     "tanh", lambda n, a: sub(ONE, square(n)), values=((0, 0),), parity="odd", source="DLMF 4.34.3"
 )
 CSCH: Operator = unary(
-    "csch", lambda n, a: neg(mul(n, apply(COTH, a))), numpy="1 / np.sinh({0})", parity="odd",
+    "csch", lambda n, a: neg(mul(n, apply(COTH, a))),
+    numpy="2 * np.sign({0}) * np.exp(-np.abs({0})) / -np.expm1(-2 * np.abs({0}))", parity="odd",
     latex=r"\operatorname{csch}", spellings=("cosech",), domain=_not_zero, source="DLMF 4.34.4",
 )  # fmt: skip
 SECH: Operator = unary(
-    "sech", lambda n, a: neg(mul(n, apply(TANH, a))), numpy="1 / np.cosh({0})", parity="even",
+    "sech", lambda n, a: neg(mul(n, apply(TANH, a))),
+    numpy="2 * np.exp(-np.abs({0})) / (1 + np.exp(-2 * np.abs({0})))", parity="even",
     latex=r"\operatorname{sech}", values=((0, 1),), source="DLMF 4.34.5",
 )  # fmt: skip
 COTH: Operator = unary(

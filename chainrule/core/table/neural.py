@@ -29,7 +29,7 @@ SIGMOID: Operator = unary(
     "sigmoid", lambda n, a: mul(n, sub(ONE, n)), latex=r"\operatorname{sigmoid}",
     spellings=("logistic", "expit"),
     sympy=lambda s, a: 1 / (1 + s.exp(-a)), mpmath=_logistic,
-    numpy="0.5 * (1 + np.tanh(0.5 * {0}))", source="Bishop 2006, eq. 4.88",
+    numpy="np.exp(np.minimum({0}, 0)) / (1 + np.exp(-np.abs({0})))", source="Bishop 2006, eq. 4.88",
 )  # fmt: skip
 SOFTPLUS: Operator = unary(
     "softplus", lambda n, a: apply(SIGMOID, a), latex=r"\operatorname{softplus}",
@@ -74,5 +74,6 @@ SILU: Operator = unary(
     "silu", lambda n, a: mul(apply(SIGMOID, a), add(ONE, mul(a, sub(ONE, apply(SIGMOID, a))))),
     spellings=("swish",), latex=r"\operatorname{silu}",
     sympy=lambda s, a: a / (1 + s.exp(-a)), mpmath=lambda m, a: a * _logistic(m, a),
-    numpy="{0} * 0.5 * (1 + np.tanh(0.5 * {0}))", source="Elfwing et al. 2018, eq. 1",
+    numpy="{0} * np.exp(np.minimum({0}, 0)) / (1 + np.exp(-np.abs({0})))",
+    source="Elfwing et al. 2018, eq. 1",
 )  # fmt: skip

@@ -165,7 +165,8 @@ def _case_kinks(*args: Expr) -> tuple[Kink, ...]:
 
 
 PIECEWISE: Operator = register(Operator(
-    "piecewise", (1, None), (_case_partial,), ("slope of the branch that holds",),
-    sympy=_case_sympy, mpmath=_case_value, numpy="np.select({args})", latex="cases",
+    "piecewise", (2, None), (_case_partial,), ("slope of the branch that holds",),
+    sympy=_case_sympy, mpmath=_case_value,
+    numpy="np.select([{conditions}], [{choices}], {default})", latex="cases",
     notation="piecewise", kinks=_case_kinks,
 ))  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.core.arithmetic import PI, add, div, exp, mul, neg, relation, square
-from chainrule.core.expr import ONE, TWO, ZERO, Apply, Expr, apply
+from chainrule.core.expr import ONE, TWO, ZERO, Apply, Const, Expr, apply
 from chainrule.core.ops import Operator, register
 from chainrule.core.table.elementary import SQRT
 from chainrule.core.table.piecewise import FLOOR
@@ -35,6 +35,12 @@ DIGAMMA: Operator = unary(
 )  # fmt: skip
 
 
+def _whole(k: Expr) -> tuple[Expr, ...]:
+    if isinstance(k, Const) and isinstance(k.value, int) and k.value >= 0:
+        return ()
+    return (relation(">=", k, ZERO), relation("==", k, apply(FLOOR, k)))
+
+
 def _no_order_slope(n: Apply, order: Expr, a: Expr) -> Expr:
     raise ValueError("polygamma(n, x) has no derivative by its order n, a whole number")
 
@@ -53,5 +59,5 @@ POLYGAMMA: Operator = register(Operator(
     ("no rule", "derivative of polygamma"),
     sympy=lambda s, k, a: s.polygamma(k, a), mpmath=_polygamma,
     numpy="scipy.special.polygamma({0}, {1})", latex=r"\operatorname{polygamma}",
-    domain=lambda k, a: _no_pole(a), source="DLMF 5.15",
+    domain=lambda k, a: (*_whole(k), *_no_pole(a)), source="DLMF 5.15",
 ))  # fmt: skip

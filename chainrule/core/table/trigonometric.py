@@ -110,6 +110,6 @@ def _arccot(m: Any, a: Any) -> Any:
 # The branch with range (-pi/2, pi/2], that of SymPy, mpmath and Abramowitz & Stegun 4.4.8.
 inverse(
     "cot", lambda n, a: neg(reciprocal(add(ONE, square(a)))), mpmath=_arccot,
-    numpy="np.where({0} == 0, np.pi / 2, np.arctan(np.divide(1, {0}, where={0} != 0)))",
+    numpy="np.arctan2(np.where({0} < 0, -1, 1), np.abs({0}))",
     spellings=("arcctg",), smooth=lambda a: (relation("!=", a, ZERO),), source="DLMF 4.24.12",
 )  # fmt: skip

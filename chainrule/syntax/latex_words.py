@@ -1,0 +1,95 @@
+r"""What LaTeX commands mean: tables for `chainrule.syntax.latex`."""
+
+from __future__ import annotations
+
+_TYPESETTING = r"""
+, ; : ! > ( ) [ ] left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr
+displaystyle textstyle scriptstyle limits nolimits quad qquad thinspace medspace thickspace
+enspace mathstrut strut nonumber notag
+"""
+DROPPED = frozenset(_TYPESETTING.split()) | {" ", "\n"}
+"""Commands that only set the type."""
+
+SIGNS = {
+    command: (kind, text)
+    for commands, kind, text in (
+        ("cdot times ast", "STAR", "*"),
+        ("div", "SLASH", "/"),
+        ("le leq leqslant", "RELATION", "<="),
+        ("ge geq geqslant", "RELATION", ">="),
+        ("ne neq", "RELATION", "!="),
+        ("lt", "RELATION", "<"),
+        ("gt", "RELATION", ">"),
+        ("lvert", "BAR_OPEN", "|"),
+        ("rvert", "BAR_CLOSE", "|"),
+        ("vert mid", "BAR", "|"),
+        ("lfloor", "FLOOR_OPEN", "⌊"),
+        ("rfloor", "FLOOR_CLOSE", "⌋"),
+        ("lceil", "CEIL_OPEN", "⌈"),
+        ("rceil", "CEIL_CLOSE", "⌉"),
+        ("{ lbrace", "LBRACE", "{"),
+        ("} rbrace", "RBRACE", "}"),
+        ("partial", "PARTIAL", "∂"),
+        ("prime", "PRIME", "'"),
+        ("to", "ARROW", "->"),
+        ("colon", "COLON", ":"),
+    )
+    for command in commands.split()
+}
+"""Commands for signs of the language: kind and text of the word."""
+
+FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac"})
+
+VARIANTS = {
+    "varepsilon": "epsilon",
+    "vartheta": "theta",
+    "varphi": "phi",
+    "varrho": "rho",
+    "varsigma": "sigma",
+    "varkappa": "kappa",
+}
+
+CASES = dict.fromkeys(("if", "for", "when", "where"), "IF") | {
+    "otherwise": "OTHERWISE",
+    "else": "OTHERWISE",
+}
+"""Words in `cases`."""
+
+SETTINGS = frozenset(
+    ["equation", "align", "aligned", "gather", "gathered", "displaymath", "math", "split"]
+)
+MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "vmatrix", "Vmatrix", "array", "smallmatrix"])
+
+ARRAYS = {
+    "top": "the transpose",
+    "intercal": "the transpose",
+    "odot": "the product entry by entry",
+    "circ": "a composition, or the product entry by entry",
+    "otimes": "the tensor product",
+    "det": "the determinant of a matrix",
+    "nabla": "a gradient",
+    "vec": "a vector",
+    **dict.fromkeys(("lVert", "rVert", "Vert", "|"), "the norm of a vector"),
+    **dict.fromkeys(("langle", "rangle"), "the inner product"),
+}
+"""Commands that need arrays."""
+
+HINTS = {
+    "int": "chainrule differentiates; it does not integrate",
+    "lim": "chainrule differentiates; it does not take limits",
+    "sum": "write all terms out",
+    "prod": "write all factors out",
+    "infty": "infinity is not a number here",
+    "pm": "write the two cases as two outputs",
+    "hat": "write a subscript, as x_{hat}",
+    "bar": "write a subscript, as x_{bar}",
+    "tilde": "write a subscript, as x_{tilde}",
+    "dot": "write a function and a prime, as f'(t)",
+    "binom": "write it with gamma",
+    "over": r"write \frac{a}{b}",
+    "hspace": "leave it out",
+    "label": "leave it out",
+    "tag": "leave it out",
+    "color": "leave it out",
+}
+"""What to write instead of other commands."""
