@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TextIO
 
-from chainrule.check.to_sympy import to_sympy
-from chainrule.check.numbers import at_point
-from chainrule.check.joints import joints
-from chainrule.check import verify as oracles
+from chainrule.checking.to_sympy import to_sympy
+from chainrule.checking.numbers import at_point
+from chainrule.checking.joints import joints
+from chainrule.checking import verify as oracles
 from chainrule.core.errors import ChainruleError, DomainError, UnsupportedError, UsageError
 from chainrule.core.expr import Const, Expr, Number, free_symbols, lift, symbol
 from chainrule.core.program import Program
-from chainrule.derive import steps
-from chainrule.derive.build import build
-from chainrule.derive.combine import Point
+from chainrule.derivation import steps
+from chainrule.derivation.build import build
+from chainrule.derivation.combine import Point
 from chainrule.render import json_io, latex_page, markdown, terminal
 from chainrule.render.latex import latex as latex_of
 from chainrule.render.page import page, verification_block
@@ -50,7 +50,7 @@ class Derivation:
     """A derivation, its verification, and its faces.
 
     Attributes:
-        data: the derivation as data (`chainrule.derive.steps.Derivation`).
+        data: the derivation as data (`chainrule.derivation.steps.Derivation`).
 
     >>> d = derive("ln(sin(x^3)^2)")
     >>> print(d.expression)

@@ -18,7 +18,7 @@ from typing import Any
 from chainrule.core import arithmetic, ops, table
 from chainrule.core.errors import ArityError
 from chainrule.core.expr import ZERO, Apply, Expr, Number, apply, lift, symbol, topological
-from chainrule.derive import backward
+from chainrule.derivation import backward
 
 __all__ = ["count_operations", "gradient", "hessian", "jacobian", "symbols", "table"]
 

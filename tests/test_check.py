@@ -10,18 +10,18 @@ from time import perf_counter
 
 import pytest
 
-from chainrule.check.by_numbers import Claim, compare, verify_by_numbers
-from chainrule.check.by_sympy import verify_by_sympy
-from chainrule.check.numbers import at_point, evaluate
-from chainrule.check.points import Search
-from chainrule.check.to_sympy import to_sympy
-from chainrule.check.verify import verify
+from chainrule.checking.by_numbers import Claim, compare, verify_by_numbers
+from chainrule.checking.by_sympy import verify_by_sympy
+from chainrule.checking.numbers import at_point, evaluate
+from chainrule.checking.points import Search
+from chainrule.checking.to_sympy import to_sympy
+from chainrule.checking.verify import verify
 from chainrule.core.arithmetic import ADD, LN, MUL, PI, POW, add, exp, ln, mul, relation
 from chainrule.core.errors import DomainError, UnsupportedError
 from chainrule.core.expr import ONE, TWO, ZERO, Expr, apply, const, symbol
 from chainrule.core.ops import Kink, lookup
-from chainrule.derive.build import build
-from chainrule.derive.steps import Derivation, Result, Target
+from chainrule.derivation.build import build
+from chainrule.derivation.steps import Derivation, Result, Target
 from chainrule.syntax.parser import parse, parse_expression
 
 X = symbol("x")

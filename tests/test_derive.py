@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chainrule import api as cr
-from chainrule.check.numbers import evaluate
+import chainrule as cr
+from chainrule.checking.numbers import evaluate
 from chainrule.core.expr import free_symbols
 from chainrule.syntax.parser import parse_expression
 

@@ -18,11 +18,11 @@ from chainrule.core.arithmetic import ADD, DIV, EXP, MUL, NEG, POW, relation
 from chainrule.core.expr import ONE, TWO, ZERO, Apply, Const, Expr, Sym, apply, const, symbol
 from chainrule.core.ops import lookup
 from chainrule.core.table.piecewise import PIECEWISE
-from chainrule.derive.backward import gradient
-from chainrule.derive.measure import Measure
-from chainrule.derive.polynomials import quotient
-from chainrule.derive.signs import Signs, holds, is_nonnegative, is_nonzero, is_positive
-from chainrule.derive.simplify import simplify
+from chainrule.derivation.backward import gradient
+from chainrule.derivation.measure import Measure
+from chainrule.derivation.polynomials import quotient
+from chainrule.derivation.signs import Signs, holds, is_nonnegative, is_nonzero, is_positive
+from chainrule.derivation.simplify import simplify
 from chainrule.render.text import text
 from chainrule.syntax.parser import parse_expression
 
@@ -386,8 +386,8 @@ def test_the_result_does_not_depend_on_the_process() -> None:
     program = (
         "import sys\n"
         "from chainrule.core.expr import symbol\n"
-        "from chainrule.derive.backward import gradient\n"
-        "from chainrule.derive.simplify import simplify\n"
+        "from chainrule.derivation.backward import gradient\n"
+        "from chainrule.derivation.simplify import simplify\n"
         "from chainrule.render.text import text\n"
         "from chainrule.syntax.parser import parse_expression\n"
         "sources = sys.argv[1:]\n"

@@ -16,7 +16,7 @@ import pytest
 import sympy
 
 import chainrule.core.table
-from chainrule.check.numbers import Tape, context, evaluate
+from chainrule.checking.numbers import Tape, context, evaluate
 from chainrule.core import ops
 from chainrule.core.errors import ArityError
 from chainrule.core.expr import ZERO, Apply, Expr, apply, const, symbol

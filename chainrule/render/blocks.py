@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chainrule.core.expr import Expr
-from chainrule.derive.steps import Formula
+from chainrule.derivation.steps import Formula
 
 
 @dataclass(frozen=True, slots=True)

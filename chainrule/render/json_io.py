@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.core.expr import symbol
-from chainrule.derive.steps import Chain, Derivation, Formula, Method, Step, Verification
+from chainrule.derivation.steps import Chain, Derivation, Formula, Method, Step, Verification
 from chainrule.render.blocks import Code, Label, Math, Paragraph, Prose, Row
 from chainrule.render.latex import latex
 from chainrule.render.latex import words as latex_words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from chainrule.derive.steps import Formula
+from chainrule.derivation.steps import Formula
 from chainrule.render.layout import Box, emit, layout
 from chainrule.render.sharing import shortened
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chainrule.derive.steps import Chain, Formula
+from chainrule.derivation.steps import Chain, Formula
 from chainrule.render.blocks import (
     Block,
     Code,

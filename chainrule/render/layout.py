@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from chainrule.core.expr import Apply, Const, Expr, Sym, number_text, topological
 from chainrule.core.ops import Notation, spellings
 from chainrule.core.table.abstract import AbstractOperator
-from chainrule.derive.steps import Chain, Diagonal, Formula, Matrix, Partial, Plus, Times
+from chainrule.derivation.steps import Chain, Diagonal, Formula, Matrix, Partial, Plus, Times
 
 Kind = Literal[
     "row", "number", "symbol", "constant", "sign", "times", "call", "fraction", "power", "root",

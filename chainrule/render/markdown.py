@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chainrule.derive.steps import Formula
+from chainrule.derivation.steps import Formula
 from chainrule.render.blocks import (
     Block,
     Code,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from chainrule.core.expr import Expr, Sym, topological
-from chainrule.derive.steps import (
+from chainrule.derivation.steps import (
     Derivation,
     Formula,
     Partial,

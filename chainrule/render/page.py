@@ -8,7 +8,7 @@ from chainrule.core.arithmetic import ADD
 from chainrule.core.expr import ZERO, Apply, Expr, free_symbols, symbol
 from chainrule.core.ops import Kink
 from chainrule.core.program import Notice
-from chainrule.derive.steps import (
+from chainrule.derivation.steps import (
     Chain,
     Derivation,
     Formula,

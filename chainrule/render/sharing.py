@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from chainrule.core.expr import Apply, Expr, Sym, apply, symbol, topological
-from chainrule.derive.steps import Chain, Diagonal, Formula, Matrix, Partial, Plus, Times
+from chainrule.derivation.steps import Chain, Diagonal, Formula, Matrix, Partial, Plus, Times
 
 LIMIT = 2000
 """An expression of more nodes than this, written out, is printed with named parts."""

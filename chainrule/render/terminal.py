@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from chainrule.derive.steps import Chain, Formula, Matrix
+from chainrule.derivation.steps import Chain, Formula, Matrix
 from chainrule.render.blocks import (
     Block,
     Code,

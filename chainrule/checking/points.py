@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 from zlib import crc32
 
-from chainrule.check.numbers import Tape, context
+from chainrule.checking.numbers import Tape, context
 from chainrule.core.expr import Const, Expr, Number, free_symbols
 from chainrule.core.ops import Kink
 

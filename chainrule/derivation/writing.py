@@ -12,8 +12,8 @@ from fractions import Fraction
 from chainrule.core.arithmetic import ADD, DIV, EXP, MUL, NEG, POW, SUB, E
 from chainrule.core.expr import ONE, Apply, Const, Expr, apply, const
 from chainrule.core.table.elementary import SQRT
-from chainrule.derive.measure import Measure, Rank
-from chainrule.derive.monomials import Key, Product, Rational, Sum, Value, magnitude, tidy
+from chainrule.derivation.measure import Measure, Rank
+from chainrule.derivation.monomials import Key, Product, Rational, Sum, Value, magnitude, tidy
 
 _HALF = Fraction(1, 2)
 

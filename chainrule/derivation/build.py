@@ -9,10 +9,10 @@ from chainrule.core.arithmetic import add, mul
 from chainrule.core.errors import UsageError
 from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, symbol
 from chainrule.core.program import Program
-from chainrule.derive.combine import Point, Stage, transpose
-from chainrule.derive.domain import ledger
-from chainrule.derive.simplify import simplify
-from chainrule.derive.steps import (
+from chainrule.derivation.combine import Point, Stage, transpose
+from chainrule.derivation.domain import ledger
+from chainrule.derivation.simplify import simplify
+from chainrule.derivation.steps import (
     Derivation,
     Granularity,
     Layout,

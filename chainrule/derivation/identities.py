@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chainrule.core.expr import Apply, apply
 from chainrule.core.ops import lookup
-from chainrule.derive.polynomials import Ring
+from chainrule.derivation.polynomials import Ring
 
 PYTHAGOREAN, HYPERBOLIC = "Pythagorean identity", "hyperbolic identity"
 

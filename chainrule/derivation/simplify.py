@@ -20,14 +20,14 @@ from chainrule.core.arithmetic import ADD, DIV, EXP, MUL, NEG, POW, SUB, E, rela
 from chainrule.core.expr import ZERO, Apply, Const, Expr, apply
 from chainrule.core.table.elementary import SQRT
 from chainrule.core.table.piecewise import ABS, PIECEWISE
-from chainrule.derive.algebra import Algebra
-from chainrule.derive.collecting import LONGEST_SUM, TooLarge
-from chainrule.derive.forms import Forms
-from chainrule.derive.functions import applied, branches_of, cases
-from chainrule.derive.measure import Measure
-from chainrule.derive.monomials import Product, Sum, Value
-from chainrule.derive.polynomials import divides
-from chainrule.derive.signs import Signs
+from chainrule.derivation.algebra import Algebra
+from chainrule.derivation.collecting import LONGEST_SUM, TooLarge
+from chainrule.derivation.forms import Forms
+from chainrule.derivation.functions import applied, branches_of, cases
+from chainrule.derivation.measure import Measure
+from chainrule.derivation.monomials import Product, Sum, Value
+from chainrule.derivation.polynomials import divides
+from chainrule.derivation.signs import Signs
 
 _MOST_PASSES = 6
 _MOST_CONDITIONS = 60

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from chainrule.check.numbers import Tape, context
+from chainrule.checking.numbers import Tape, context
 from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import Apply, Const, Expr, Sym, fold, free_symbols, topological
 from chainrule.core.table.abstract import AbstractOperator

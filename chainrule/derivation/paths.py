@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chainrule.derive.steps import Edge
+from chainrule.derivation.steps import Edge
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from chainrule.core.expr import Apply, Const, Expr, apply
 from chainrule.core.ops import Operator
 from chainrule.core.table.elementary import CBRT
 from chainrule.core.table.piecewise import ABS, CEIL, FLOOR, HEAVISIDE, MAX, MIN, PIECEWISE, SIGN
-from chainrule.derive.algebra import Algebra
-from chainrule.derive.monomials import (
+from chainrule.derivation.algebra import Algebra
+from chainrule.derivation.monomials import (
     NOTHING,
     UNIT,
     Product,
@@ -27,7 +27,7 @@ from chainrule.derive.monomials import (
     magnitude,
     tidy,
 )
-from chainrule.derive.writing import is_exponential
+from chainrule.derivation.writing import is_exponential
 
 
 def applied(algebra: Algebra, op: Operator, args: list[Value]) -> Value:

@@ -30,7 +30,7 @@ from chainrule.core.expr import (
 from chainrule.core.program import Program
 from chainrule.core.table.abstract import AbstractOperator
 from chainrule.core.table.piecewise import PIECEWISE
-from chainrule.derive.steps import Granularity, Intermediate
+from chainrule.derivation.steps import Granularity, Intermediate
 
 _LARGEST_EXPANSION = 64
 

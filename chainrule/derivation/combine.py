@@ -10,12 +10,12 @@ from itertools import islice
 from chainrule.core.arithmetic import DIV, POW, add, div, ln, mul, reciprocal, square, sub
 from chainrule.core.expr import ONE, ZERO, Apply, Expr, Number, substitute, symbol
 from chainrule.core.program import Program
-from chainrule.derive.backward import gradient
-from chainrule.derive.cut import cut
-from chainrule.derive.edges import edges
-from chainrule.derive.paths import Graph
-from chainrule.derive.simplify import simplify
-from chainrule.derive.steps import (
+from chainrule.derivation.backward import gradient
+from chainrule.derivation.cut import cut
+from chainrule.derivation.edges import edges
+from chainrule.derivation.paths import Graph
+from chainrule.derivation.simplify import simplify
+from chainrule.derivation.steps import (
     Chain,
     Diagonal,
     Edge,

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from chainrule.core.arithmetic import EXP, LN, POW, E
 from chainrule.core.expr import Apply, Const, Expr, apply, const
 from chainrule.core.table.piecewise import ABS
-from chainrule.derive.collecting import LARGEST_BITS, LONGEST_SUM, Collector, TooLarge
-from chainrule.derive.measure import Measure
-from chainrule.derive.monomials import (
+from chainrule.derivation.collecting import LARGEST_BITS, LONGEST_SUM, Collector, TooLarge
+from chainrule.derivation.measure import Measure
+from chainrule.derivation.monomials import (
     NOTHING,
     UNIT,
     Product,
@@ -29,8 +29,8 @@ from chainrule.derive.monomials import (
     ratio,
     tidy,
 )
-from chainrule.derive.signs import Signs
-from chainrule.derive.writing import Writer, is_exponential, is_tower
+from chainrule.derivation.signs import Signs
+from chainrule.derivation.writing import Writer, is_exponential, is_tower
 
 
 class Algebra:

@@ -7,7 +7,7 @@ with four exceptions that make exponents add up where a person adds them:
   which is fine, as an exponential is positive; `e` itself is such a base;
 - `b^m` for a variable exponent m, likewise (b > 0 wherever it is defined);
 - a number or a product under a root, kept as it is;
-- a sum, in one form for all its multiples (see `chainrule.derive.algebra`).
+- a sum, in one form for all its multiples (see `chainrule.derivation.algebra`).
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chainrule.core.expr import Expr
-from chainrule.derive.algebra import Algebra
-from chainrule.derive.monomials import Product, Rational, Value, ratio, tidy
+from chainrule.derivation.algebra import Algebra
+from chainrule.derivation.monomials import Product, Rational, Value, ratio, tidy
 
 Monomial = tuple[Rational, ...]
 Polynomial = dict[Monomial, Rational]

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
 from chainrule.core.expr import Apply, Expr, Sym, apply, depends_on, substitute, symbol
 from chainrule.core.table.abstract import AbstractOperator
-from chainrule.derive.backward import gradient
-from chainrule.derive.simplify import simplify
-from chainrule.derive.steps import Edge, Intermediate
+from chainrule.derivation.backward import gradient
+from chainrule.derivation.simplify import simplify
+from chainrule.derivation.steps import Edge, Intermediate
 
 
 def edges(intermediates: Sequence[Intermediate]) -> tuple[Edge, ...]:

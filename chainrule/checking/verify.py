@@ -5,10 +5,10 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Literal
 
-from chainrule.check.by_numbers import verify_by_numbers
-from chainrule.check.by_sympy import verify_by_sympy
-from chainrule.check.edges import by_numbers, statuses
-from chainrule.derive.steps import Derivation, Method, Status, Verification
+from chainrule.checking.by_numbers import verify_by_numbers
+from chainrule.checking.by_sympy import verify_by_sympy
+from chainrule.checking.edges import by_numbers, statuses
+from chainrule.derivation.steps import Derivation, Method, Status, Verification
 
 _INTERMEDIATES, _KINDS = 20_000, 200
 

@@ -12,7 +12,7 @@ from chainrule.core.expr import Apply, Const, Expr, apply, const
 from chainrule.core.ops import lookup
 from chainrule.core.table.elementary import CBRT
 from chainrule.core.table.piecewise import ABS, SIGN
-from chainrule.derive.monomials import (
+from chainrule.derivation.monomials import (
     NOTHING,
     Product,
     Rational,
@@ -25,10 +25,10 @@ from chainrule.derive.monomials import (
     ratio,
     tidy,
 )
-from chainrule.derive.writing import is_exponential
+from chainrule.derivation.writing import is_exponential
 
 if TYPE_CHECKING:
-    from chainrule.derive.algebra import Algebra
+    from chainrule.derivation.algebra import Algebra
 
 LONGEST_SUM = 64  # a longer sum that is used twice, or in a product, is kept as it is
 LARGEST_BITS = 8192

@@ -12,7 +12,7 @@ from functools import reduce
 from itertools import islice
 from re import split
 
-from chainrule.check.by_numbers import Claim, compare
+from chainrule.checking.by_numbers import Claim, compare
 from chainrule.core.arithmetic import add
 from chainrule.core.expr import (
     ONE,
@@ -25,7 +25,7 @@ from chainrule.core.expr import (
     topological,
 )
 from chainrule.core.ops import Kink
-from chainrule.derive.steps import Derivation, Method, Status, Target
+from chainrule.derivation.steps import Derivation, Method, Status, Target
 
 _ITSELF = "_0"
 _MOST_SIDES = 12

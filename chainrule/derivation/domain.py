@@ -8,7 +8,7 @@ from chainrule.core.errors import DomainError
 from chainrule.core.expr import Apply, Expr, depends_on, topological
 from chainrule.core.ops import Kink
 from chainrule.core.table.piecewise import PIECEWISE
-from chainrule.derive.signs import holds
+from chainrule.derivation.signs import holds
 
 
 def ledger(

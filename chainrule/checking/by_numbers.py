@@ -13,11 +13,11 @@ from itertools import product
 from math import comb, prod
 from typing import Any
 
-from chainrule.check.numbers import Tape, context
-from chainrule.check.points import Point, Search, as_fraction, in_words, random_decimal
+from chainrule.checking.numbers import Tape, context
+from chainrule.checking.points import Point, Search, as_fraction, in_words, random_decimal
 from chainrule.core.expr import ONE, Expr, free_symbols
 from chainrule.core.ops import Kink
-from chainrule.derive.steps import Derivation, Method, Target
+from chainrule.derivation.steps import Derivation, Method, Target
 
 # A central difference of order k with the step h = 10^-20 is wrong by about h^2 times the
 # next derivative but one, and by 10^-digits / h^k through rounding; with 50 + 20 k digits

@@ -14,13 +14,13 @@ from itertools import islice
 from time import perf_counter
 from typing import Any
 
-from chainrule.check.edges import Local, kinks_of, statuses
-from chainrule.check.numbers import Tape, context
-from chainrule.check.points import Point, Search, in_words
-from chainrule.check.to_sympy import Declined, converted
+from chainrule.checking.edges import Local, kinks_of, statuses
+from chainrule.checking.numbers import Tape, context
+from chainrule.checking.points import Point, Search, in_words
+from chainrule.checking.to_sympy import Declined, converted
 from chainrule.core.expr import Apply, Expr, fold, free_symbols
 from chainrule.core.ops import Kink
-from chainrule.derive.steps import Derivation, Method, Status
+from chainrule.derivation.steps import Derivation, Method, Status
 
 _DIGITS = 50
 _TOLERANCE = 1e-35

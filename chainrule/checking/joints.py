@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from chainrule.check.numbers import evaluate
+from chainrule.checking.numbers import evaluate
 from chainrule.core.arithmetic import sub
 from chainrule.core.expr import ZERO, Apply, Const, Expr, Sym, free_symbols, substitute
-from chainrule.derive.backward import gradient
-from chainrule.derive.simplify import simplify
-from chainrule.derive.steps import Derivation, Joint
+from chainrule.derivation.backward import gradient
+from chainrule.derivation.simplify import simplify
+from chainrule.derivation.steps import Derivation, Joint
 
 _NEAR = Fraction(1, 10**25)
 _DIGITS = 12

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 from chainrule.core.expr import Apply, Expr
 from chainrule.core.table.piecewise import PIECEWISE
-from chainrule.derive.algebra import Algebra
-from chainrule.derive.collecting import TooLarge
-from chainrule.derive.functions import branches_of, cases
-from chainrule.derive.identities import HYPERBOLIC, PYTHAGOREAN, applicable
-from chainrule.derive.monomials import (
+from chainrule.derivation.algebra import Algebra
+from chainrule.derivation.collecting import TooLarge
+from chainrule.derivation.functions import branches_of, cases
+from chainrule.derivation.identities import HYPERBOLIC, PYTHAGOREAN, applicable
+from chainrule.derivation.monomials import (
     NOTHING,
     Product,
     Rational,
@@ -26,14 +26,14 @@ from chainrule.derive.monomials import (
     ratio,
     tidy,
 )
-from chainrule.derive.polynomials import (
+from chainrule.derivation.polynomials import (
     Polynomial,
     Ring,
     TooManyTerms,
     quotient,
     replaced_square,
 )
-from chainrule.derive.writing import is_exponential, is_tower
+from chainrule.derivation.writing import is_exponential, is_tower
 
 EXPAND = "expand and add like terms"
 FACTOR = "factor out common factors"
