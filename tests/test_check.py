@@ -136,7 +136,7 @@ def test_both_oracles_notice_a_wrong_local_derivative(text: str, mutation: str) 
         edges = (*d.edges[:i], replace(edge, local=wrong), *d.edges[i + 1 :])
         broken = replace(d, edges=edges)
         for mode in ("symbolic", "numeric"):
-            verification = verify(broken, mode)  # type: ignore[arg-type]
+            verification = verify(broken, mode)
             assert verification.status == "failed", (edge, mode)
             assert verification.edges[i] == "failed", (edge, mode)
             assert any("local derivative of" in m.detail for m in verification.methods)
@@ -182,7 +182,7 @@ def test_a_result_that_is_right_on_one_side_only_is_refuted() -> None:
 def test_what_cannot_be_decided_is_said() -> None:
     nowhere = compare([ln(-1 - X**2)], [Claim(X, derivative("x"))])
     assert (nowhere.status, nowhere.detail) == ("unverified", "no point in the domain was found")
-    chaotic = X
+    chaotic: Expr = X
     for _ in range(400):
         chaotic = 4 * chaotic * (1 - chaotic)
     assert compare([chaotic], [Claim(X, derivative("x"))]).status != "verified"
@@ -223,7 +223,7 @@ def test_points_are_found_in_far_and_narrow_domains() -> None:
     for functions in (far, narrow):
         assert len(list(Search(functions, text="t"))) >= 5
     names = [symbol(f"x{i}") for i in range(30)]
-    product = names[0]
+    product: Expr = names[0]
     for name in names[1:]:
         product = product * ln(name)
     assert len(list(Search([product], text="t"))) >= 5

@@ -84,7 +84,7 @@ class Search:
         ):
             return None
         sides: list[Side] = [(name, v > 0) for name, v in point.items() if v]
-        region = []
+        region: list[bool | None] = []
         for i in range(self._kinks):
             left, right = values[joints + 2 * i : joints + 2 * i + 2]
             if left is None or right is None:

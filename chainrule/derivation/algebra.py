@@ -312,6 +312,15 @@ class Algebra:
             return Sum(tuple(terms))
         return terms[0] if terms else NOTHING
 
+    def as_read(self, value: Sum) -> Value:
+        """A polynomial by falling degree; of two other terms, a positive one first."""
+        terms = list(value.terms)
+        if all(self.measure.rank(b)[0] < 2 for t in terms for b in t.powers):
+            return self.of_terms(self.ordered(terms))
+        if len(terms) == 2 and terms[0].coefficient < 0 < terms[1].coefficient:
+            terms.reverse()
+        return self.of_terms(terms)
+
     def ordered(self, terms: list[Product]) -> list[Product]:
         """By falling degree, numbers last; of two terms, a positive one first."""
         if len(terms) > LONGEST_SUM:

@@ -30,7 +30,7 @@ def gradient(y: Expr, xs: Sequence[Expr], seed: Expr = ONE) -> list[Expr]:
 def pull(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Sequence[Expr]) -> list[Expr]:
     """The derivatives by each of `xs` of the sum of `ys` times `seeds`."""
     active = set(xs)
-    nodes = varying(ys, active)
+    nodes = varying(topological(ys), active)
     adjoint: dict[Expr, Terms] = {}
     get, pop = adjoint.get, adjoint.pop
 
@@ -80,7 +80,7 @@ def pull(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Sequence[Expr]) -> list[
 def tangents(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
     """The directional derivatives of `ys` along `direction` (symbol to component)."""
     dot: dict[Expr, Expr] = dict(direction)
-    for node in varying(ys, set(direction)):
+    for node in varying(topological(ys), set(direction)):
         terms = []
         for slot, argument in enumerate(node.args):
             push = dot.get(argument)
@@ -93,15 +93,15 @@ def tangents(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
     return [dot.get(y, ZERO) for y in ys]
 
 
-def varying(ys: Sequence[Expr], active: set[Expr]) -> list[Apply]:
-    """The applications below `ys` that depend on `active`, in topological order.
+def varying(order: Sequence[Expr], active: set[Expr]) -> list[Apply]:
+    """The applications in `order` that depend on `active`, in that order.
 
     They are added to `active`.
     """
     nodes: list[Apply] = []
     enter = active.add
     apart = active.isdisjoint
-    for node in topological(ys):
+    for node in order:
         if node.op is not None and not apart(node.args) and node not in active:
             enter(node)
             nodes.append(node)  # type: ignore[arg-type]

@@ -138,7 +138,10 @@ class _Pass:
         for node in order:
             if node not in self._inner:
                 self._values[node] = self._visit(node)
-        result = self.algebra.write(self._values[root])
+        value = self._values[root]
+        if isinstance(value, Sum):
+            value = self.algebra.as_read(value)
+        result = self.algebra.write(value)
         return _Done(result, self.algebra.fired, self.forms.work)
 
     def read(self, root: Expr) -> Value:

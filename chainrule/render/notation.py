@@ -16,9 +16,9 @@ from chainrule.derivation.steps import (
 )
 from chainrule.render.blocks import Label
 from chainrule.render.latex import name as latex_name
-from chainrule.render.sharing import LIMIT, changed, leaves, shared
+from chainrule.render.sharing import LIMIT, changed, leaves, measure, shared
 
-_STOREYS = 30
+_STOREYS = 12  # brackets within brackets: about as many as fit side by side on a page
 
 
 class Notation:
@@ -39,8 +39,8 @@ class Notation:
         self._many = len(derivation.variables) > 1
         self.both_signs = _ambiguous(self._operands, derivation)
         expressions = _expressions(derivation)
-        size, depth = _measure(expressions)
-        long = [e for e in expressions if size[e] > LIMIT or depth[e] > _STOREYS]
+        size, depth = measure(expressions)
+        long = [e for e in expressions if size[e] > LIMIT or depth[e] >= _STOREYS]
         taken = {n.name for n in size if isinstance(n, Sym)} | set(self._operands)
         parts = shared(long, taken=taken, storeys=_STOREYS)
         self._short = dict(zip(long, parts.formulas, strict=True))
@@ -95,16 +95,6 @@ class Notation:
 def _expressions(derivation: Derivation) -> list[Expr]:
     lines = [line for step in derivation.steps for line in step.lines]
     return list(dict.fromkeys(e for line in lines for part in line.parts for e in leaves(part)))
-
-
-def _measure(roots: list[Expr]) -> tuple[dict[Expr, int], dict[Expr, int]]:
-    """Written-out size (saturated) and depth of every node."""
-    size: dict[Expr, int] = {}
-    depth: dict[Expr, int] = {}
-    for node in topological(roots):
-        size[node] = min(LIMIT + 1, 1 + sum(size[a] for a in node.args))
-        depth[node] = 1 + max((depth[a] for a in node.args), default=0)
-    return size, depth
 
 
 def _operands(derivation: Derivation) -> dict[str, list[str]]:

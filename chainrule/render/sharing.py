@@ -15,14 +15,6 @@ LIMIT = 2000
 _WORTH_A_NAME = 6
 
 
-def written_size(roots: Sequence[Expr], limit: int = LIMIT) -> int:
-    """The nodes of the roots written out, shared parts counted each time; at most limit + 1."""
-    sizes: dict[Expr, int] = {}
-    for node in topological(roots):
-        sizes[node] = min(limit + 1, 1 + sum(sizes[a] for a in node.args))
-    return min(limit + 1, sum(sizes[root] for root in roots))
-
-
 @dataclass(frozen=True, slots=True)
 class Shared:
     """Expressions over named parts.
@@ -53,8 +45,9 @@ def shared(
     >>> shared([e]).definitions, shared([e], limit=10)
     ((), Shared(definitions=(('t1', add(pow(x, 2), mul(3, x))),), formulas=(mul(t1, t1),)))
     """
-    too_long = written_size(roots, limit) > limit
-    order = topological(roots)
+    sizes, _ = measure(roots, limit)
+    too_long = sum(sizes[root] for root in roots) > limit
+    order = list(sizes)
     used_by: dict[Expr, int] = {}
     for node in order if too_long else ():
         for argument in node.args:
@@ -77,9 +70,9 @@ def shared(
         if any(a is not b for a, b in zip(args, node.args, strict=True)):
             own[node] = inside[node] = apply(node.op, *args)
         size[node] += sum(size[a] for a in node.args)
-        for i, argument in enumerate(node.args):
-            beside = i == 0 and _flat(node, argument)
-            depth[node] = max(depth[node], depth[argument] + (not beside))
+        depth[node] = max(
+            (depth[a] + _encloses(node, i) for i, a in enumerate(node.args)), default=0
+        )
         deep = storeys is not None and depth[node] >= storeys
         repeated = used_by.get(node, 0) > 1 and size[node] >= _WORTH_A_NAME
         if repeated or (deep and node not in ends):
@@ -89,14 +82,27 @@ def shared(
     return Shared(tuple(definitions), tuple(own[root] for root in roots))
 
 
-def _flat(node: Apply, first: Expr) -> bool:
-    """Whether the first argument is written beside the operator, without brackets."""
-    return (
-        isinstance(first, Apply)
-        and node.op.notation in ("sum", "product")
-        and first.op.notation in ("sum", "product")
-        and first.op.precedence >= node.op.precedence
-    )
+def measure(roots: Sequence[Expr], limit: int = LIMIT) -> tuple[dict[Expr, int], dict[Expr, int]]:
+    """Of every node the written-out size, at most limit + 1, and the number of storeys."""
+    size: dict[Expr, int] = {}
+    depth: dict[Expr, int] = {}
+    for node in topological(roots):
+        size[node] = min(limit + 1, 1 + sum(size[a] for a in node.args))
+        depth[node] = max(
+            (depth[a] + _encloses(node, i) for i, a in enumerate(node.args)), default=0
+        )
+    return size, depth
+
+
+def _encloses(node: Expr, slot: int) -> bool:
+    """Whether the argument stands in brackets, under a bar or above the line."""
+    argument = node.args[slot]
+    if not isinstance(node, Apply) or not isinstance(argument, Apply):
+        return False
+    row, inner = node.op, argument.op.precedence
+    if row.notation in ("sum", "product", "prefix"):
+        return inner < row.precedence or (inner == row.precedence and slot > 0)
+    return row.notation != "power" or slot > 0 or inner < 50
 
 
 def fresh_names(stem: str, taken: Iterable[str]) -> Iterator[str]:

@@ -235,19 +235,15 @@ class Brackets:
     def _refuse_square(self, token: Token) -> None:
         last = self.out[-1]
         if last.kind == "LSQUARE":
-            raise self.scope.wrong(
-                token, "matrices are not read yet", "write one vector: [e1, e2]", UnsupportedError
-            )
+            message, hint = "matrices are not read yet", "write one vector: [e1, e2]"
+            raise self.scope.wrong(token, message, hint, UnsupportedError)
         if self.ended and last.kind == "NAME":
-            raise self.scope.wrong(
-                token,
-                "entries of arrays, `x[i]`, are not read yet",
-                "write x1, x2",
-                UnsupportedError,
-            )
-        raise self.scope.wrong(
-            token, "square brackets hold the outputs", "group with round brackets"
-        )
+            message, hint = "entries of arrays, `x[i]`, are not read yet", "write x1, x2"
+            raise self.scope.wrong(token, message, hint, UnsupportedError)
+        hint = "group with round brackets"
+        if self.awaiting >= 0:
+            hint = f"write {self.scope.written(self.out[self.awaiting])}(x)"
+        raise self.scope.wrong(token, "square brackets hold the outputs", hint)
 
     def close(self, token: Token) -> None:
         """Close a bracket."""

@@ -261,7 +261,7 @@ class Building:
             )
             if len(orders) != len(args) or not all(0 <= k <= 50 for k in orders):
                 raise ParseError(
-                    f"`{name}` has {len(args)} arguments; its derivative has an order for each",
+                    f"a derivative of `{name}` here has {len(args)} orders, one for each argument",
                     span,
                     self.scope.source,
                     f"write {name}^(0,1)(x, y), or {name}(x)^2",

@@ -102,33 +102,26 @@ _LOOK_ALIKE = dict(
 
 def _no_word(source: str, at: int) -> ChainruleError:
     character = source[at]
-    code = f"U+{ord(character):04X}"
-    try:
-        name = unicodedata.name(character)
-    except ValueError:
-        name = {
-            "Cc": "a control character",
-            "Cs": "half a character",
-            "Co": "a private character",
-        }.get(unicodedata.category(character), "not a character")
-    shown = f"`{character}` " if character.isprintable() else ""
+    category = unicodedata.category(character)
+    name = unicodedata.name(character, "control character" if category == "Cc" else "no character")
+    is_mark, is_hidden = category[0] == "M", category[0] == "C" or category in ("Zl", "Zp")
     plain = _LOOK_ALIKE.get(character) or unicodedata.normalize("NFKC", character)
     if character in _MEANINGS:
         hint = _MEANINGS[character]
-    elif unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Mn", "Me", "Cs", "Co", "Cn"):
+    elif is_hidden:
         hint = "it cannot be seen: delete it"
-        if unicodedata.category(character) in ("Mn", "Me"):
-            hint = "write the letter without a mark, as x_hat"
+    elif is_mark:
+        hint = "write the letter without a mark, as x_hat"
     elif plain != character and plain.isascii() and plain.isprintable():
         hint = f"write `{plain}` from the Latin keyboard"
     elif character.isalpha():
         hint = "names are Latin or Greek letters"
     else:
         hint = "leave it out"
+    shown = f"`{character}`"
+    if is_hidden or is_mark:
+        shown = "a mark" if is_mark else "a hidden character"
+    message = f"{shown} (U+{ord(character):04X} {name}) is not part of the language"
     if character.isascii() and character.isprintable():
         message = f"`{character}` means nothing here"
-    else:
-        message = f"{shown}({code} {name}) is not part of the language"
-        if not shown:
-            message = f"{code} {name} is not part of the language"
     return ParseError(message, Span(at, at + 1), source, hint)

@@ -137,7 +137,7 @@ def _guess(name: str, known: Callable[[str], bool], is_applied: bool) -> str:
         if functions == parts[-1:]:
             return f"write {'*'.join(parts)}(x)"
         declared = f"declare {name}: function(scalar) -> scalar"
-        return f"write {product}*(…), or {declared}" if product else declared
+        return f"write {product}*(…), or {declared}" if len(parts) == 2 and product else declared
     if functions:
         return f"write {_as_product(parts, 'x')}"
     if len(name) > 3 and (close := _closest(name)):
@@ -324,6 +324,8 @@ MISTAKES = (
             "`=` names a result and stands after one name", "write y = x^2; to compare, =="),
     Mistake("*", "COLON", "(x : 2)",
             "`:` declares a name", "write x: scalar in a line of its own"),
+    Mistake("COLON", "EQUALS", "x := 2",
+            "`:=` is not read", "write x = 2"),
     Mistake("COLON ARROW", "*", "x:",
             "a type is missing", "write x: scalar"),
     Mistake("IF", "*", "{x if}",

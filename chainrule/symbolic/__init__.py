@@ -1,0 +1,143 @@
+"""The expression DAG without derivations: gradients, Jacobians and Hessians of large programs.
+
+Every row of the operator table is a function here: `sin(x)`, `softplus(x)`, `max(x, y)`.
+
+>>> from chainrule import symbolic as sym
+>>> x, y = sym.symbols("x, y")
+>>> sym.gradient(x * y + sym.sin(x), [x, y])
+[add(cos(x), y), x]
+>>> sym.jacobian([x * y, y**2], [x, y], sparse=True)
+{(0, 0): y, (0, 1): x, (1, 1): mul(2, y)}
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, overload
+
+from chainrule.core import arithmetic, ops, table
+from chainrule.core.errors import ArityError, UsageError
+from chainrule.core.expr import ZERO, Expr, Number, applications_of, apply, create, lift, symbol, topological
+from chainrule.derive import backward
+from chainrule.symbolic.elimination import LocalDerivatives
+from chainrule.symbolic.ordering import elimination_order
+
+__all__ = ["count_operations", "gradient", "hessian", "jacobian", "jvp", "symbols", "table", "vjp"]
+
+Sparse = dict[tuple[int, int], Expr]
+
+
+def symbols(names: str | Sequence[str]) -> tuple[Expr, ...]:
+    """Scalar symbols of these names; always a tuple."""
+    listed = names.replace(",", " ").split() if isinstance(names, str) else names
+    return tuple(symbol(n) for n in listed)
+
+
+def gradient(y: Expr, xs: Sequence[Expr]) -> list[Expr]:
+    """The derivatives of `y` by each of `xs`, by reverse accumulation: linear in the DAG."""
+    with _collector_paused():
+        return backward.gradient(y, xs)
+
+
+@overload
+def jacobian(ys: Sequence[Expr], xs: Sequence[Expr], sparse: Literal[False] = False) -> list[list[Expr]]: ...
+@overload
+def jacobian(ys: Sequence[Expr], xs: Sequence[Expr], sparse: Literal[True]) -> Sparse: ...
+def jacobian(ys: Sequence[Expr], xs: Sequence[Expr], sparse: bool = False) -> list[list[Expr]] | Sparse:
+    """The derivatives of `ys` (rows) by `xs` (columns).
+
+    One output is differentiated backwards, by one variable forwards; otherwise vertices of
+    the graph of local derivatives are eliminated, each connected part in the order that
+    takes the fewest products.
+
+    Returns:
+        A list of rows; with `sparse` a dictionary from (row, column) to the entries that
+        are not identically 0.
+    """
+    with _collector_paused():
+        entries = _entries(ys, xs)
+    if sparse:
+        return entries
+    rows = [[ZERO] * len(xs) for _ in ys]
+    for (i, j), slope in entries.items():
+        rows[i][j] = slope
+    return rows
+
+
+def _entries(ys: Sequence[Expr], xs: Sequence[Expr]) -> Sparse:
+    if len(ys) == 1:
+        slopes = backward.gradient(ys[0], xs)
+        return {(0, j): slope for j, slope in enumerate(slopes) if slope is not ZERO}
+    if len(xs) == 1:
+        slopes = backward.tangents(ys, {xs[0]: arithmetic.ONE})
+        return {(i, 0): slope for i, slope in enumerate(slopes) if slope is not ZERO}
+    graph = LocalDerivatives(ys, xs)
+    for part in graph.parts():
+        for vertex in elimination_order(part, graph.users, graph.below):
+            graph.eliminate(vertex)
+    return graph.entries(xs)
+
+
+def hessian(y: Expr, xs: Sequence[Expr], sparse: bool = False) -> list[list[Expr]] | Sparse:
+    """The second derivatives of `y`: the Jacobian of its gradient."""
+    return jacobian(gradient(y, xs), xs, sparse)
+
+
+def jvp(ys: Sequence[Expr], xs: Sequence[Expr], direction: Sequence[Expr | Number]) -> list[Expr]:
+    """The Jacobian times a direction, without the Jacobian: one forward sweep."""
+    with _collector_paused():
+        return backward.tangents(ys, dict(zip(xs, map(lift, direction), strict=True)))
+
+
+def vjp(ys: Sequence[Expr], xs: Sequence[Expr], weights: Sequence[Expr | Number]) -> list[Expr]:
+    """Weights times the Jacobian, without the Jacobian: one backward sweep."""
+    with _collector_paused():
+        return backward.pull(ys, [lift(w) for w in weights], xs)
+
+
+def count_operations(ys: Expr | Iterable[Expr]) -> int:
+    """The number of distinct operations below the expressions; what is shared counts once."""
+    roots = [ys] if isinstance(ys, Expr) else list(ys)
+    return sum(len(node.args) > 0 for node in topological(roots))
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """New nodes stay: looking for garbage among them would take as long as making them."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+_FOLDING: dict[str, Callable[..., Expr]] = {
+    "add": arithmetic.add, "sub": arithmetic.sub, "mul": arithmetic.mul, "div": arithmetic.div,
+    "pow": arithmetic.power, "neg": arithmetic.neg, "exp": arithmetic.exp, "ln": arithmetic.ln,
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    row = ops.spellings().get(name)
+    if row is None:
+        raise AttributeError(f"module 'chainrule.symbolic' has no function {name!r}")
+    build = _FOLDING.get(row.name)
+    nodes = applications_of(row)
+
+    def function(*args: Expr | Number) -> Expr:
+        if not row.accepts(len(args)):
+            raise ArityError(f"{row.name} takes {row.arity[0]} arguments, not {len(args)}")
+        lifted = tuple([a if isinstance(a, Expr) else lift(a) for a in args])
+        if build:
+            return build(*lifted)
+        node = nodes.get(lifted)
+        return create(row, lifted, nodes) if node is None else node
+
+    function.__name__ = function.__qualname__ = row.name
+    function.__doc__ = f"The row `{row.name}` of the operator table."
+    globals()[name] = function
+    return function

@@ -1,0 +1,130 @@
+"""Products and sums written so that the entries of a Jacobian share what they can.
+
+Signs stand outside products. The terms of a sum come in one order, with those that the
+functions themselves have at the end: what entries have in common was made for the
+derivative. Equal terms are counted, multiples of one node are collected. Nodes of the
+functions are taken as they are, whatever their form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from functools import reduce
+
+from chainrule.core.arithmetic import ADD, MUL, NEG, SUB, add, mul, neg, sub
+from chainrule.core.expr import TWO, ZERO, Const, Expr, const, find
+
+Weights = dict[Expr, int | Fraction]
+"""A sum: its terms, and how often each is taken."""
+
+
+class Sums:
+    """Products and sums over the `nodes` of some functions."""
+
+    def __init__(self, nodes: Iterable[Expr]) -> None:
+        self._own = set(nodes)
+
+    def product(self, a: Expr, b: Expr) -> Expr:
+        """a b, with its sign outside."""
+        product = mul(a, b)
+        if product.op is MUL:
+            c = product.args[0]
+            if type(c) is Const and c.value < 0 and product not in self._own:
+                return neg(mul(neg(c), product.args[1]))
+        return product
+
+    def finished(self, a: Expr) -> Expr:
+        """An entry as it is handed out: a sign is drawn into a constant factor."""
+        if a.op is NEG and a.args[0].op is MUL:
+            c, rest = a.args[0].args
+            if type(c) is Const:
+                return mul(neg(c), rest)
+        return a
+
+    def total(self, terms: Sequence[Expr]) -> Expr:
+        """The sum of the terms."""
+        weights: Weights = {}
+        multiples = False
+        for term in terms:
+            weight = 1
+            if term.op is NEG:
+                term, weight = term.args[0], -1
+            if term.op is MUL and not multiples:
+                a, b = term.args
+                multiples = type(a) is Const or _is_multiple(a) or _is_multiple(b)
+            weights[term] = weights.get(term, 0) + weight
+        if multiples and len(weights) > 1:
+            weights = self._collected(weights)
+        order = list(weights)
+        if len(order) > 2:
+            order.sort(key=self._place)
+        plus = [self._times(weights[t], t) for t in order if weights[t] > 0]
+        minus = [self._times(-weights[t], t) for t in order if weights[t] < 0]
+        if plus:
+            return reduce(sub, minus, reduce(add, plus))
+        return neg(reduce(add, minus)) if minus else ZERO
+
+    def _place(self, term: Expr) -> tuple[bool, int]:
+        return term in self._own, term.serial
+
+    def _times(self, weight: int | Fraction, term: Expr) -> Expr:
+        return term if weight == 1 else mul(const(weight), term)
+
+    def _collected(self, weights: Weights) -> Weights:
+        """The same sum with fewer terms, if it is one over multiples of nodes in common."""
+        items: list[tuple[int | Fraction, Expr, Expr | None]] = []
+        alike: dict[int | Fraction, list[int]] = {}
+        for term, weight in weights.items():
+            factor, node = self._multiple(term)
+            factor *= weight
+            if abs(factor) != 1:
+                alike.setdefault(abs(factor), []).append(len(items))
+            items.append((factor, node, term))
+        for factor, places in alike.items():
+            if len(places) == 2:  # c a ± c b, and the functions have a ± b
+                i, j = places
+                sign, node = self._known_sum(items[i][0] > 0, items[i][1], items[j][0] > 0, items[j][1])
+                if sign:
+                    items[i] = items[j] = (sign * factor, node, None)
+        merged: dict[Expr, tuple[int | Fraction, Expr | None]] = {}
+        for factor, node, term in dict.fromkeys(items):
+            if node in merged:
+                factor, term = factor + merged[node][0], None
+            merged[node] = factor, term
+        if len(merged) == len(weights):
+            return weights
+        return {
+            node if term is None else term: factor if term is None else weights[term]
+            for node, (factor, term) in merged.items()
+        }
+
+    def _multiple(self, term: Expr) -> tuple[int | Fraction, Expr]:
+        """c and n where the term is c n, or u (c v) and the functions have n = u v."""
+        if term.op is MUL:
+            a, b = term.args
+            if type(a) is Const:
+                return a.value, b
+            for u, v in ((a, b), (b, a)):
+                if _is_multiple(v):
+                    c, rest = v.args
+                    for node in (find(MUL, u, rest), find(MUL, rest, u)):
+                        if node is not None and node in self._own:
+                            assert isinstance(c, Const)
+                            return c.value, node
+        return 1, term
+
+    def _known_sum(self, plus_a: bool, a: Expr, plus_b: bool, b: Expr) -> tuple[int, Expr]:
+        """±1 and the node that the functions have for ±a ± b; 0 if they have none."""
+        if plus_a is plus_b:
+            tries = [(plus_a, find(ADD, a, b)), (plus_a, find(ADD, b, a))]
+        else:
+            tries = [(plus_a, find(SUB, a, b)), (plus_b, find(SUB, b, a))]
+        for positive, node in tries:
+            if node is not None and node in self._own:
+                return 1 if positive else -1, node
+        return 0, a
+
+
+def _is_multiple(a: Expr) -> bool:
+    return a.op is MUL and type(a.args[0]) is Const
