@@ -36,7 +36,9 @@ def joints(derivation: Derivation) -> tuple[Joint, ...]:
             sides = [
                 evaluate([function, slope], {d.variables[0]: at + side * _NEAR}) for side in (-1, 1)
             ]
-            left, right = [[None if v is None else round(float(v), _DIGITS) for v in s] for s in sides]
+            left, right = [
+                [None if v is None else round(float(v), _DIGITS) for v in s] for s in sides
+            ]
             if None not in (*left, *right):
                 found.append(Joint(
                     output, d.variables[0], at if at.denominator != 1 else at.numerator,
@@ -66,4 +68,3 @@ def _root(distance: Expr, x: Sym) -> Fraction | None:
     if isinstance(slope, Const) and isinstance(at_zero, Const) and slope.value != 0:
         return -Fraction(at_zero.value) / Fraction(slope.value)
     return None
-

@@ -315,7 +315,7 @@ class Algebra:
     def as_read(self, value: Sum) -> Value:
         """A polynomial by falling degree; of two other terms, a positive one first."""
         terms = list(value.terms)
-        if all(self.measure.rank(b)[0] < 2 for t in terms for b in t.powers):
+        if all(self.measure.rank(b)[0] < 2 and e > 0 for t in terms for b, e in t.powers.items()):
             return self.of_terms(self.ordered(terms))
         if len(terms) == 2 and terms[0].coefficient < 0 < terms[1].coefficient:
             terms.reverse()

@@ -6,11 +6,11 @@ Griewank & Walther, *Evaluating Derivatives* (2008), chapter 3.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
-from chainrule.core.arithmetic import ADD, MUL, NEG, SUB, add, mul, neg, sub
-from chainrule.core.expr import ONE, TWO, ZERO, Apply, Expr, const, topological
+from chainrule.core.arithmetic import ADD, MUL, NEG, add, mul, neg, sub
+from chainrule.core.expr import MINUS_ONE, ONE, TWO, ZERO, Apply, Const, Expr, const, topological
 
 Terms = Expr | list[Expr]
 """An expression, or the terms of a sum that is not written yet."""
@@ -70,11 +70,13 @@ def pull(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Sequence[Expr]) -> list[
         else:
             for slot, argument in enumerate(args):
                 if argument in active:
-                    term = mul(bar, op.partial(node, slot))
+                    partial = op.partial(node, slot)
+                    # A sign stays outside, so that it ends in a difference.
+                    term = neg(bar) if partial is MINUS_ONE else mul(bar, partial)
                     if term is not ZERO:
                         put(argument, term)
     slopes = [get(x, ZERO) for x in xs]
-    return [total(slope) if isinstance(slope, list) else slope for slope in slopes]
+    return [finished(total(slope) if isinstance(slope, list) else slope) for slope in slopes]
 
 
 def tangents(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
@@ -85,12 +87,13 @@ def tangents(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
         for slot, argument in enumerate(node.args):
             push = dot.get(argument)
             if push is not None:
-                term = mul(node.op.partial(node, slot), push)
+                partial = node.op.partial(node, slot)
+                term = neg(push) if partial is MINUS_ONE else mul(partial, push)
                 if term is not ZERO:
                     terms.append(term)
         if terms:
             dot[node] = total(terms)
-    return [dot.get(y, ZERO) for y in ys]
+    return [finished(dot.get(y, ZERO)) for y in ys]
 
 
 def varying(order: Sequence[Expr], active: set[Expr]) -> list[Apply]:
@@ -127,6 +130,20 @@ def total(terms: Sequence[Expr]) -> Expr:
     if plus:
         return reduce(sub, minus, reduce(add, plus))
     return neg(reduce(add, minus)) if minus else ZERO
+
+
+def finished(a: Expr) -> Expr:
+    """The same with a sign drawn into a constant factor.
+
+    >>> from chainrule.core.expr import symbol
+    >>> finished(neg(mul(TWO, symbol("x"))))
+    mul(-2, x)
+    """
+    if a.op is NEG and a.args[0].op is MUL:
+        c, rest = a.args[0].args
+        if type(c) is Const:
+            return mul(neg(c), rest)
+    return a
 
 
 def _counted(terms: list[Expr]) -> list[Expr]:

@@ -133,6 +133,10 @@ def _opened(box: Box, room: float, depth: int) -> Box:
             size = max(1, int(room / _DIGITS))
             chunks = [box.text[i : i + size] for i in range(0, len(box.text), size)]
             return Box("lines", tuple(Box("number", (), chunk) for chunk in chunks))
+        case "symbol":
+            size = max(1, int(room / 0.6))
+            chunks = [box.text[i : i + size] for i in range(0, len(box.text), size)]
+            return Box("lines", tuple(Box("symbol", (), chunk) for chunk in chunks))
         case "exponential":
             return box._replace(latex=r"\exp", parts=_stacked(box, room - 3.0, depth))
         case "power":

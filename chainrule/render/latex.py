@@ -61,7 +61,7 @@ _GREEK = dict(
 _GREEK_NAMES = frozenset(_GREEK.values())
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%",
-    "&": r"\&", "^": r"\wedge ", "~": r"\sim ", " ": r"\ ", "'": r"\prime ",
+    "&": r"\&", "^": r"\wedge ", "~": r"\sim ", " ": r"\ ", "'": r"\prime ", "*": r"\ast ",
 }  # fmt: skip
 _INDEXED = re.compile(r"([^\W\d_]+)(?:_([^\W_]+)|([0-9]+))", re.ASCII)
 
@@ -113,7 +113,7 @@ def _upright_character(c: str) -> str:
         return _ESCAPES[c]
     if c in _GREEK:
         return f"\\{_GREEK[c]} "
-    return c if c.isascii() and c.isprintable() else f"[U{{+}}{ord(c):04X}]"
+    return c if c.isascii() and c.isprintable() and c != "`" else f"[U{{+}}{ord(c):04X}]"
 
 
 _WORDS = {

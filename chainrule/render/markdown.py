@@ -112,17 +112,12 @@ def _prose(prose: Prose) -> str:
     return "".join(out)
 
 
+_ESCAPES = {c: f"\\{c}" for c in "\\`*_[]|$~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+
+
 def _words(words: str) -> str:
-    """Text with every character that Markdown would act on escaped."""
-    words = "".join(c if c.isprintable() else " " for c in words)
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|$~<>&^=:@])", _escaped, words)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    c = match[1]
-    if c in "-.()+=:!@^#{}":  # only these are harmless inside a line
-        return c
-    return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(c, "\\" + c)
+    """Text with every character that Markdown would act on inside a line escaped."""
+    return "".join(_ESCAPES.get(c, c if c.isprintable() else " ") for c in words)
 
 
 def _code(words: str) -> str:

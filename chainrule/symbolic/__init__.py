@@ -19,8 +19,18 @@ from typing import Any, Literal, overload
 
 from chainrule.core import arithmetic, ops, table
 from chainrule.core.errors import ArityError, UsageError
-from chainrule.core.expr import ZERO, Expr, Number, applications_of, apply, create, lift, symbol, topological
-from chainrule.derive import backward
+from chainrule.core.expr import (
+    ZERO,
+    Expr,
+    Number,
+    applications_of,
+    apply,
+    create,
+    lift,
+    symbol,
+    topological,
+)
+from chainrule.derivation import backward
 from chainrule.symbolic.elimination import LocalDerivatives
 from chainrule.symbolic.ordering import elimination_order
 

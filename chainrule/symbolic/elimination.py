@@ -13,11 +13,10 @@ symbolic differentiation for graphics applications* (2007).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import heapify, heappop, heappush
 
 from chainrule.core.arithmetic import ADD, MUL, mul
 from chainrule.core.expr import MINUS_ONE, ONE, TWO, ZERO, Apply, Expr, topological
-from chainrule.derive.backward import varying
+from chainrule.derivation.backward import finished, varying
 from chainrule.symbolic.sums import Sums
 
 Vertex = Expr | int
@@ -25,7 +24,6 @@ Vertex = Expr | int
 Labels = dict[Expr, Expr | list[Expr]]
 """The edges from a vertex; a list is a sum that is not written yet."""
 
-_SEARCHED = 4_000  # parts with more vertices are eliminated forwards or backwards
 
 
 class LocalDerivatives:
@@ -146,7 +144,7 @@ class LocalDerivatives:
         for i, labels in self.below.items():
             assert isinstance(i, int)
             for x in labels:
-                slope = self.sums.finished(self._label(i, x))
+                slope = finished(self._label(i, x))
                 if slope is not ZERO:
                     out.update(dict.fromkeys(((i, j) for j in columns[x]), slope))
         return dict(sorted(out.items()))

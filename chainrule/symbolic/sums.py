@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import reduce
 
 from chainrule.core.arithmetic import ADD, MUL, NEG, SUB, add, mul, neg, sub
-from chainrule.core.expr import TWO, ZERO, Const, Expr, const, find
+from chainrule.core.expr import ZERO, Const, Expr, const, find
 
 Weights = dict[Expr, int | Fraction]
 """A sum: its terms, and how often each is taken."""
@@ -33,14 +33,6 @@ class Sums:
             if type(c) is Const and c.value < 0 and product not in self._own:
                 return neg(mul(neg(c), product.args[1]))
         return product
-
-    def finished(self, a: Expr) -> Expr:
-        """An entry as it is handed out: a sign is drawn into a constant factor."""
-        if a.op is NEG and a.args[0].op is MUL:
-            c, rest = a.args[0].args
-            if type(c) is Const:
-                return mul(neg(c), rest)
-        return a
 
     def total(self, terms: Sequence[Expr]) -> Expr:
         """The sum of the terms."""

@@ -261,10 +261,10 @@ class Building:
             )
             if len(orders) != len(args) or not all(0 <= k <= 50 for k in orders):
                 raise ParseError(
-                    f"a derivative of `{name}` here has {len(args)} orders, one for each argument",
+                    f"the orders of the derivative of `{name}` do not fit its arguments",
                     span,
                     self.scope.source,
-                    f"write {name}^(0,1)(x, y), or {name}(x)^2",
+                    f"write {name}^(0,1)(x, y), an order for each; for a power {name}(x)^2",
                 )
         return apply(abstract.function(name, len(args), orders), *args)
 
