@@ -17,9 +17,21 @@ from chainrule.checking import verify as oracles
 from chainrule.core.errors import ChainruleError, DomainError, UnsupportedError, UsageError
 from chainrule.core.expr import Const, Expr, Number, free_symbols, lift, symbol
 from chainrule.core.program import Program
-from chainrule.derivation import steps
 from chainrule.derivation.build import build
 from chainrule.derivation.combine import Point
+from chainrule.derivation.steps import Derivation as Data
+from chainrule.derivation.steps import (
+    Edge,
+    Granularity,
+    Layout,
+    Matrix,
+    Partial,
+    Path,
+    Result,
+    Step,
+    Style,
+    Verification,
+)
 from chainrule.render import json_io, latex_page, markdown, terminal
 from chainrule.render.latex import latex as latex_of
 from chainrule.render.page import page, verification_block
@@ -61,13 +73,13 @@ class Derivation:
     ['power rule', 'derivative of sin', 'power rule', 'logarithm rule']
     """
 
-    def __init__(self, data: steps.Derivation, mode: Verify, seconds: float | None) -> None:
+    def __init__(self, data: Data, mode: Verify, seconds: float | None) -> None:
         self.data = data
         self._mode, self._seconds = mode, seconds
-        self._verification: steps.Verification | None = None
+        self._verification: Verification | None = None
 
     @property
-    def result(self) -> steps.Result:
+    def result(self) -> Result:
         """Kind and entries (rows by columns) of the result."""
         return self.data.result
 
@@ -76,25 +88,25 @@ class Derivation:
         """The result in the language: an expression, or a matrix `[a, b; c, d]`."""
         entries = self.data.result.entries
         alone = len(entries) == len(entries[0]) == 1
-        return text(entries[0][0] if alone else steps.Matrix(entries))
+        return text(entries[0][0] if alone else Matrix(entries))
 
     @property
-    def steps(self) -> tuple[steps.Step, ...]:
+    def steps(self) -> tuple[Step, ...]:
         """The steps in order."""
         return self.data.steps
 
     @property
-    def edges(self) -> tuple[steps.Edge, ...]:
+    def edges(self) -> tuple[Edge, ...]:
         """The local derivatives."""
         return self.data.edges
 
     @property
-    def paths(self) -> tuple[steps.Path, ...]:
+    def paths(self) -> tuple[Path, ...]:
         """The paths that are listed."""
         return self.data.paths
 
     @property
-    def verification(self) -> steps.Verification:
+    def verification(self) -> Verification:
         """What SymPy and numerical differentiation say; computed on first use."""
         if self._verification is None:
             self._verification = oracles.verify(self.data, self._mode, self._seconds)
@@ -106,7 +118,9 @@ class Derivation:
         return tuple(n.message for n in self.data.program.notices)
 
     def __str__(self) -> str:
-        return terminal.plain(page(self.data)) + terminal.plain(verification_block(self.verification))
+        return terminal.plain(page(self.data)) + terminal.plain(
+            verification_block(self.verification)
+        )
 
     def show(self, file: TextIO) -> None:
         """Write the derivation at once, then its verification when the oracles have spoken."""
@@ -133,10 +147,10 @@ class Derivation:
     def _repr_latex_(self) -> str:
         entries = self.data.result.entries
         alone = len(entries) == len(entries[0]) == 1
-        shown = latex_of(entries[0][0] if alone else steps.Matrix(entries))
+        shown = latex_of(entries[0][0] if alone else Matrix(entries))
         if alone and self.data.result.kind == "derivative":
             (of,), (by,) = self.data.outputs, self.data.variables
-            shown = f"{latex_of(steps.Partial(of, by, total=True))} = {shown}"
+            shown = f"{latex_of(Partial(of, by, total=True))} = {shown}"
         return f"$\\displaystyle {shown}$"
 
     def sympy(self) -> Any:
@@ -171,7 +185,7 @@ class Derivation:
         return _by_variable(d, [n for n in numbers if n is not None])
 
 
-def _by_variable(d: steps.Derivation, numbers: list[float]) -> dict[str, Any]:
+def _by_variable(d: Data, numbers: list[float]) -> dict[str, Any]:
     import numpy as np
 
     matrix = np.array(numbers).reshape(len(d.result.entries), -1)
@@ -190,10 +204,10 @@ def derive(
     *,
     at: str | Mapping[str, Number | str] | None = None,
     order: int = 1,
-    granularity: steps.Granularity = "textbook",
-    style: steps.Style = "paths",
+    granularity: Granularity = "textbook",
+    style: Style = "paths",
     expand_powers: bool = False,
-    layout: steps.Layout = "numerator",
+    layout: Layout = "numerator",
     jvp: str | Sequence[str | Expr | Number] = (),
     vjp: str | Sequence[str | Expr | Number] = (),
     max_paths: int | None = None,
@@ -275,7 +289,11 @@ def hessian(source: Source, wrt: Names = (), **options: Any) -> Derivation:
 
 
 def directional(
-    source: Source, wrt: Names = (), *, direction: str | Sequence[str | Expr | Number], **options: Any
+    source: Source,
+    wrt: Names = (),
+    *,
+    direction: str | Sequence[str | Expr | Number],
+    **options: Any,
 ) -> Derivation:
     """The directional derivative: the Jacobian times a direction.
 
@@ -304,7 +322,9 @@ def symbols(names: str) -> Any:
     2*x*y
     """
     if ":" in names:
-        raise UnsupportedError("symbols with a shape: not yet", hint="write scalars: symbols('x, y')")
+        raise UnsupportedError(
+            "symbols with a shape: not yet", hint="write scalars: symbols('x, y')"
+        )
     found = tuple(symbol(canonical_name(n)) for n in names.replace(",", " ").split())
     return found[0] if len(found) == 1 else found
 
@@ -318,12 +338,14 @@ def _program(source: Source, latex_input: bool | None, strict: bool) -> Program:
     if outputs and all(isinstance(o, str) for o in outputs):
         joined = ", ".join(str(o) for o in outputs)
         return parse(f"[{joined}]", latex=latex_input, strict=strict)
-    expressions = [lift(o) for o in outputs if not isinstance(o, str)]
+    expressions = [o for o in outputs if isinstance(o, Expr)]
     if len(expressions) != len(outputs) or not outputs:
         raise UsageError("the outputs are all texts or all expressions", hint="do not mix them")
     taken = {s.name for s in free_symbols(expressions)}
     letter = next(c for c in "yzwvutsrqp" if not any(n == c or n.startswith(c) for n in taken))
-    names = [letter] if isinstance(source, Expr) else [f"{letter}{i + 1}" for i in range(len(outputs))]
+    names = (
+        [letter] if isinstance(source, Expr) else [f"{letter}{i + 1}" for i in range(len(outputs))]
+    )
     shown = ", ".join(text(e) for e in expressions)
     return Program(
         source=shown if isinstance(source, Expr) else f"[{shown}]",
@@ -388,12 +410,9 @@ def _point(at: str | Mapping[str, Number | str] | None, program: Program) -> Poi
                 raise UsageError(f"`{part}` gives no value", hint="write --at x=2,y=3")
             pairs.append((name.strip(), value.strip()))
         at = dict(pairs)
-    values: dict[str, Number] = {}
     names = set(_known(program))
-    for name, value in at.items():
-        key = name if name in names else canonical_name(name)
-        values[key] = _number(value)
-    return Point(values, at_point)
+    given = {n if n in names else canonical_name(n): _number(v) for n, v in at.items()}
+    return Point(given, at_point)
 
 
 def _number(value: Number | str) -> Number:

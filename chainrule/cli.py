@@ -109,7 +109,8 @@ def _guarded(arguments: list[str]) -> list[str]:
     if not arguments or arguments[0].startswith("-"):
         return arguments
     flags = {"--expand-powers", "--latex-input", "--strict", "--fragment", "--help", "-h"}
-    options, operands = [], []
+    options: list[str] = []
+    operands: list[str] = []
     rest = iter(arguments[1:])
     for argument in rest:
         if argument == "--":

@@ -25,7 +25,9 @@ def same_value(a: str, b: str, names: list[str]) -> bool:
     found = sorted({s.name for s in free_symbols([left, right])})
     agreed = 0
     for k in (3, 5, 7, 11, 13, 17):
-        values = {n: (-1) ** (i + k) * (0.3 + ((k * (i + 2) * 0.37) % 1.9)) for i, n in enumerate(found)}
+        values = {
+            n: (-1) ** (i + k) * (0.3 + ((k * (i + 2) * 0.37) % 1.9)) for i, n in enumerate(found)
+        }
         x, y = evaluate([left, right], values)
         if x is not None and y is not None:
             assert abs(x - y) <= 1e-30 * max(1, abs(x)), (a, b, values)
@@ -60,8 +62,9 @@ def test_worked_example(case: dict[str, Any]) -> None:
         assert len(found["paths"]) == case["paths"]
     if "paths_expand_powers" in case:
         expanded = derived(case, expand_powers=True)
-        assert sum(n for r in expanded["path_count"].values() for n in r.values()) == (
-            case["paths_expand_powers"]
+        assert (
+            sum(n for r in expanded["path_count"].values() for n in r.values())
+            == (case["paths_expand_powers"])
         )
     if "entries" in case:
         got = found["result"]["entries"]
@@ -107,7 +110,9 @@ def test_form_a_person_would_write(program: str, form: str) -> None:
 @pytest.mark.parametrize("style", ["paths", "total", "backprop"])
 @pytest.mark.parametrize("granularity", ["textbook", "fine"])
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c["id"])
-def test_every_style_gives_the_same_value(case: dict[str, Any], style: str, granularity: str) -> None:
+def test_every_style_gives_the_same_value(
+    case: dict[str, Any], style: str, granularity: str
+) -> None:
     if "abstract" in case:
         pytest.importorskip("chainrule")
     first = derived(case, verify="off")["result"]["entries"]

@@ -413,6 +413,9 @@ DOUBTS = [
     ("e^-2x", "`e^-2x` is read as `e^-2*x`", "e^(-2*x)"),
     ("2^3x", "`2^3x` is read as `2^3*x`", "2^(3*x)"),
     ("x^1/2", "`x^1/2` is read as `(x^1)/2`", "x^(1/2)"),
+    ("2x^-1/2", "`2x^-1/2` is read as `(2x^-1)/2`", "2x^(-1/2)"),
+    ("f^2(x)", "`f^2(x)` is read as `f^2*(x)`", "f(x)^2"),
+    ("g^-1(x)", "`g^-1(x)` is read as `g^-1*(x)`", "g(x)^-1"),
     ("2x3", "`2x3` is read as `2*x3`", "2*x^3"),
     ("sin x/2", "`sin x/2` is read as `sin(x)/2`", "sin(x/2)"),
     ("sin 2*x", "`sin 2*x` is read as `sin(2)*x`", "sin(2*x)"),
@@ -433,6 +436,7 @@ CLEAR = """
     1/2 x | (1/2)x | 1/2*x | x/2 sin x | a/b/c | a/b*c | -x^2 | 2^3^2 | 3x^2(2y+7) | x^2y | x^2/2
     sin x^2 | sin 2x cos 3x | sin x cos x | sin 2 pi x | sin x + 1 | sin x / cos x | sin^2 x
     sin^-1 x | sin(x)/2 | sin (x) y | ln(x)^2 | ln|x| | x(y+1) | f(x) | 2x1 + 3x2 | e^2 x | e²x
+    1/(2π) e^(-x²/2) | 2^x y | x^2(y+1) | x^3/2
     2πr | x e^x | sin x^y | sin 2x^y | 2^x/2 | sqrt 2x | \\sin 2x | \\frac12 x | e^{2x}
 """
 

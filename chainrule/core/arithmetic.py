@@ -35,6 +35,8 @@ def _is(node: Expr, value: int) -> bool:
 
 
 def _fits(value: int | Fraction) -> bool:
+    if type(value) is int:
+        return value.bit_length() <= _LARGEST_BITS
     return max(value.numerator.bit_length(), value.denominator.bit_length()) <= _LARGEST_BITS
 
 
@@ -232,7 +234,7 @@ def relation(sign: str, a: Expr, b: Expr) -> Expr:
 
 def _power_by_base(n: Expr, a: Expr, b: Expr) -> Expr:
     # x^c stays c x^(c-1), never exp(c ln x): that would be undefined at x <= 0.
-    return mul(b, power(a, sub(b, ONE)))
+    return mul(TWO, a) if b is TWO else mul(b, power(a, sub(b, ONE)))
 
 
 def _power_domain(a: Expr, b: Expr) -> tuple[Expr, ...]:

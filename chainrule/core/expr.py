@@ -148,17 +148,20 @@ def const(value: Number, decimal: bool = False) -> Const:
     >>> const(0.1), const(Fraction(1, 2)), const(2) is const(2.0)
     (0.1, 1/2, False)
     """
-    if type(value) is not int:
+    key: tuple[int, bool] | tuple[int, int, bool]
+    if type(value) is int:
+        key = (value, decimal)
+    else:
         if isinstance(value, float):
             if value != value or value in (float("inf"), float("-inf")):
                 raise ValueError(f"{value} is not a number an expression can hold")
-            value, decimal = Fraction(repr(value)), True
-        if isinstance(value, Fraction):
-            if decimal and not _terminates(value):
-                decimal = False
-            if value.denominator == 1:
-                value = value.numerator
-    key = (value, decimal)
+            value, decimal = _decimal(value), True
+        elif decimal and isinstance(value, Fraction):
+            decimal = _terminates(value)
+        if isinstance(value, Fraction) and value.denominator == 1:
+            value = value.numerator
+        # A Fraction computes its hash with a power in modular arithmetic.
+        key = (value, decimal) if isinstance(value, int) else (*value.as_integer_ratio(), decimal)
     node = constants.get(key)
     if node is None:
         fresh = _new(Const)
@@ -167,17 +170,24 @@ def const(value: Number, decimal: bool = False) -> Const:
     return node  # type: ignore[no-any-return]
 
 
+def _decimal(value: float) -> Fraction:
+    """The decimal number a float prints as."""
+    text = float.__repr__(value)
+    whole, _, digits = text.partition(".")
+    if digits.isdigit():  # several times faster than Fraction's own reading
+        return Fraction(int(whole + digits), 10 ** len(digits))
+    return Fraction(text)
+
+
+_MOST_DIGITS = 330
+_POWER_OF_FIVE = 5**_MOST_DIGITS
+
+
 def _terminates(value: Fraction) -> bool:
+    """Whether it is a decimal number of not too many digits."""
     rest = value.denominator
-    if rest.bit_length() > 1100:
-        return False
     twos = (rest & -rest).bit_length() - 1
-    rest >>= twos
-    fives = 0
-    while rest % 5 == 0:
-        rest //= 5
-        fives += 1
-    return rest == 1 and max(twos, fives) <= 330
+    return twos <= _MOST_DIGITS and _POWER_OF_FIVE % (rest >> twos) == 0
 
 
 def symbol(name: str, shape: Shape = ()) -> Sym:

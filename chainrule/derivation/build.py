@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Iterable, Sequence
 
-from chainrule.core.arithmetic import add, mul
+from chainrule.core.arithmetic import mul
 from chainrule.core.errors import UsageError
 from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, symbol
 from chainrule.core.program import Program
-from chainrule.derivation.combine import Point, Stage, transpose
+from chainrule.derivation.combine import Point, Stage, sum_of, transpose
 from chainrule.derivation.domain import ledger
 from chainrule.derivation.simplify import simplify
 from chainrule.derivation.steps import (
@@ -22,6 +21,7 @@ from chainrule.derivation.steps import (
     Path,
     Plus,
     Result,
+    ResultKind,
     Step,
     Style,
     Target,
@@ -255,7 +255,7 @@ def _letter(program: Program, names: Sequence[str], stage: int) -> str:
     return free[(stage - 1) % len(free)]
 
 
-def _kind(outputs: int, variables: int) -> str:
+def _kind(outputs: int, variables: int) -> ResultKind:
     if outputs > 1:
         return "jacobian"
     return "derivative" if variables == 1 else "gradient"
@@ -265,12 +265,12 @@ def _plain_targets(outputs: int, names: Sequence[str]) -> list[list[Target]]:
     return [[_target([(ONE, (i, (v,)))]) for v in names] for i in range(outputs)]
 
 
-def _target(terms: object) -> Target:
-    return Target(tuple((w, i, by) for w, (i, by) in terms))  # type: ignore[attr-defined]
+def _target(terms: Iterable[tuple[Expr, tuple[int, tuple[str, ...]]]]) -> Target:
+    return Target(tuple((weight, i, by) for weight, (i, by) in terms))
 
 
 def _weighted(entries: Sequence[Expr], weights: Sequence[Expr]) -> Expr:
-    return simplify(reduce(add, map(mul, entries, weights), ZERO)).result
+    return simplify(sum_of(map(mul, entries, weights))).result
 
 
 def _tell_weighted(
@@ -297,7 +297,11 @@ def _tell_weighted(
 
 
 def _tell_result(
-    stage: Stage, kind: str, entries: tuple[tuple[Expr, ...], ...], order: int, weighted: bool
+    stage: Stage,
+    kind: ResultKind,
+    entries: tuple[tuple[Expr, ...], ...],
+    order: int,
+    weighted: bool,
 ) -> None:
     """The whole result on one line."""
     outputs, names = stage.program.outputs, tuple(stage.variables)
@@ -308,4 +312,6 @@ def _tell_result(
     parts: tuple[Expr | Matrix | Partial, ...] = (shape,)
     if len(flat) == 1 and order == 1 and not weighted:
         parts = (Partial(outputs[0], names[0], total=True), shape)
-    stage.steps.append(Step("simplify", "result", (kind, *outputs, *names), (Line(parts, number=number),)))
+    stage.steps.append(
+        Step("simplify", "result", (kind, *outputs, *names), (Line(parts, number=number),))
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from itertools import islice
 
 from chainrule.core.arithmetic import DIV, POW, add, div, ln, mul, reciprocal, square, sub
@@ -96,7 +95,7 @@ class Stage:
 
     def product(self, path: Iterable[Edge]) -> Expr:
         """The product along a path, over the free names, not simplified."""
-        return reduce(mul, (self.local(e) for e in path), ONE)
+        return product_of(self.local(e) for e in path)
 
     def adjoints(self, output: str) -> dict[str, Expr]:
         """The derivatives of the output by every name below it, by reverse accumulation."""
@@ -120,7 +119,9 @@ class Stage:
 
     # What is told.
 
-    def tell(self, kind: StepKind, topic: str, subject: Sequence[str], lines: Sequence[Line]) -> None:
+    def tell(
+        self, kind: StepKind, topic: str, subject: Sequence[str], lines: Sequence[Line]
+    ) -> None:
         """Add a step, unless it says nothing."""
         if lines:
             self.steps.append(Step(kind, topic, tuple(subject), tuple(lines), self.number))
@@ -153,7 +154,7 @@ class Stage:
         subject = (output, variable)
         if style == "paths":
             found = list(self.graph.paths(output, variable))
-            raw = reduce(add, (self.product(p) for p in found), ZERO)
+            raw = sum_of(self.product(p) for p in found)
             symbols = _plus([_times([Partial(e.of, e.by) for e in p]) for p in found])
             over_names = _plus([_times([e.local for e in p]) for p in found])
             written = _plus([_times([self.local(e) for e in p]) for p in found])
@@ -163,7 +164,9 @@ class Stage:
                     Line((Chain((output, *(e.by for e in p))), _times([e.local for e in p])))
                     for p in found
                 ]
-            self.tell("combine", "path", subject, [*lines, Line(_distinct(total, symbols, over_names))])
+            self.tell(
+                "combine", "path", subject, [*lines, Line(_distinct(total, symbols, over_names))]
+            )
             if written != over_names:
                 self.tell("substitute", "substitute", subject, [Line((total, written))])
         assert raw is not None
@@ -228,11 +231,29 @@ class Stage:
             local.setdefault((e.of, e.by), []).append(e.local)
         factors: list[Formula] = []
         for upper, lower in zip(layers[:0:-1], layers[-2::-1], strict=True):
-            rows = [[reduce(add, local.get((a, b), [ZERO])) for b in lower] for a in upper]
+            rows = [[sum_of(local.get((a, b), [])) for b in lower] for a in upper]
             factors.append(_matrix(transpose(rows) if transposed else rows))
         if transposed:
             factors.reverse()
-        self.tell("combine", "layers", (*outputs, *self.variables), [Line((Times(tuple(factors)),))])
+        self.tell(
+            "combine", "layers", (*outputs, *self.variables), [Line((Times(tuple(factors)),))]
+        )
+
+
+def sum_of(terms: Iterable[Expr]) -> Expr:
+    """The sum; 0 of nothing."""
+    total: Expr = ZERO
+    for term in terms:
+        total = add(total, term)
+    return total
+
+
+def product_of(factors: Iterable[Expr]) -> Expr:
+    """The product; 1 of nothing."""
+    product: Expr = ONE
+    for factor in factors:
+        product = mul(product, factor)
+    return product
 
 
 def transpose(rows: Sequence[Sequence[Expr]]) -> list[list[Expr]]:
@@ -271,8 +292,6 @@ def _distinct(left: Partial, *parts: Formula) -> tuple[Formula, ...]:
         if not same and part != out[-1]:
             out.append(part)
     return tuple(out)
-
-
 
 
 def _logarithmic(u: Intermediate) -> list[Line]:

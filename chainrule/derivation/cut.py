@@ -113,7 +113,9 @@ class _Cutter:
         if node in self.known:
             return _Piece("name", self.known[node], (self.known[node],))
         if isinstance(node, Sym):
-            return _Piece("name", node, (node,)) if node in self.active else _Piece("constant", node)
+            return (
+                _Piece("name", node, (node,)) if node in self.active else _Piece("constant", node)
+            )
         if not isinstance(node, Apply) or all(pieces[a].kind == "constant" for a in node.args):
             return _Piece("constant", node)
         if node in conditions:
@@ -137,7 +139,9 @@ class _Cutter:
             case op, [first, second] if op in (ADD, SUB):
                 plain = {"name", "names", "constant"}
                 if {first, second} <= {*_POLYNOMIAL, "constant"}:
-                    kind = "names" if first in plain and second in plain - {"names"} else "polynomial"
+                    kind = (
+                        "names" if first in plain and second in plain - {"names"} else "polynomial"
+                    )
             case op, [first, "constant"] if op is POW and first == "name":
                 kind = "polynomial"
             case op, ["constant", second] if op is MUL and second in ("name", "polynomial"):
@@ -163,8 +167,12 @@ class _Cutter:
             return uses[node.args[i]] == 1 and node.args[i] not in self.known
 
         if node.op in (ADD, SUB):
-            left = args[0] if args[0].kind == "names" or (args[0].kind == "sum" and once(0)) else None
-            return self.combine("sum", node, [left or self.named(node, 0, args), self.named(node, 1, args)])
+            left = (
+                args[0] if args[0].kind == "names" or (args[0].kind == "sum" and once(0)) else None
+            )
+            return self.combine(
+                "sum", node, [left or self.named(node, 0, args), self.named(node, 1, args)]
+            )
         constant = [a.kind == "constant" for a in args]
         if node.op is NEG or (node.op in (MUL, DIV) and any(constant)):
             i = 0 if node.op is NEG or constant[-1] else 1
@@ -182,7 +190,9 @@ class _Cutter:
         return None
 
     def operation(self, node: Apply, args: list[_Piece]) -> _Piece:
-        return self.combine("operation", node, [self.named(node, i, args) for i in range(len(args))])
+        return self.combine(
+            "operation", node, [self.named(node, i, args) for i in range(len(args))]
+        )
 
     def combine(self, kind: str, node: Apply, args: list[_Piece]) -> _Piece:
         return _Piece(kind, self.build(node, args), tuple(o for a in args for o in a.operands))
@@ -267,5 +277,3 @@ def _applications(program: Program) -> Counter[str]:
             elif isinstance(node, Apply) and isinstance(node.op, AbstractOperator):
                 found[node.op.name] += 1
     return found
-
-

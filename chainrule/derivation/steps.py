@@ -3,13 +3,16 @@
 Nothing here knows words or notation; `chainrule.render.page` has the words. A formula is
 an expression or one of the few forms that only a derivation writes (a partial derivative,
 a product not multiplied out, a matrix, a path).
+
+Records are named tuples, which take a seventh of the time of a frozen data class to make at
+start-up. Formulas are data classes: a product and a sum of the same parts must not be equal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chainrule.core.expr import Expr, Number
 from chainrule.core.ops import Kink
@@ -20,6 +23,7 @@ Status = Literal["verified", "failed", "unverified"]
 Layout = Literal["numerator", "denominator"]
 Granularity = Literal["textbook", "fine"]
 Style = Literal["paths", "total", "backprop"]
+ResultKind = Literal["derivative", "gradient", "jacobian", "hessian"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,7 @@ class Chain:
 Formula = Expr | Partial | Times | Plus | Matrix | Diagonal | Chain
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """Formulas that are equal to each other, in this order.
 
     Attributes:
@@ -89,8 +92,7 @@ class Line:
     number: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A group of lines.
 
     Attributes:
@@ -110,8 +112,7 @@ class Step:
     stage: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Intermediate:
+class Intermediate(NamedTuple):
     """A named quantity and its expression over earlier names.
 
     `operands` are the names its edges go to, one a slot (a name may occur twice).
@@ -122,8 +123,7 @@ class Intermediate:
     operands: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """A local derivative: of an intermediate by one of its operands.
 
     `local` is over the names of the intermediates; `rule` is a name from the table.
@@ -135,8 +135,7 @@ class Edge:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """A path from an output to a variable, and the product along it.
 
     `factors` are the local derivatives from the output down; `product` is the simplified
@@ -150,16 +149,14 @@ class Path:
     product: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """Rows by columns; outputs by variables in numerator layout, the transpose in the other."""
 
-    kind: Literal["derivative", "gradient", "jacobian", "hessian"]
+    kind: ResultKind
     entries: tuple[tuple[Expr, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Joint:
+class Joint(NamedTuple):
     """What happens at a kink: the output's value and slope just left and just right of it."""
 
     output: str
@@ -179,8 +176,7 @@ class Joint:
         return self.continuous and self.slopes[0] == self.slopes[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """What one oracle says.
 
     Attributes:
@@ -198,8 +194,7 @@ class Method:
     largest_relative_error: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(NamedTuple):
     """What the oracles say together.
 
     `edges` has each local derivative's own status, in the order of `Derivation.edges`.
@@ -255,8 +250,7 @@ class Derivation:
     point: Mapping[str, Number] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What an entry of the result must equal: the sum over `terms` of weight times derivative.
 
     Each term is (weight, index of the function, variables differentiated by, in order); the

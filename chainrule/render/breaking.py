@@ -5,12 +5,14 @@ Widths are estimates in em of a ten point serif face, rather too wide than too n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chainrule.render.layout import Box
 
 _DEEPEST = 60  # storeys that are opened; pages name what is deeper
 _DIGITS = 0.52
+_INDENT = 2.0
+_LEAD = _INDENT + 1.5  # the indent and a sign stand before what is on a line alone
 _HEADS = {"root": 0.9, "delimited": 0.7, "fence": 0.9, "logarithm": 2.6}
 
 
@@ -86,15 +88,15 @@ def lines(box: Box, room: float, depth: int = 0) -> list[Box]:
             keep = last is not None and last[0] < rank and last[2] > room / 3
             last = last if keep else (rank, len(line), taken)
         piece_width = width(piece)
-        if piece_width > room:
-            piece = _opened(piece, room - 2.0, depth + 1)
+        if piece_width > room - _LEAD:
+            piece = _opened(piece, room - _LEAD, depth + 1)
             piece_width = width(piece)
         line.append(piece)
         taken += piece_width
         if taken > room and last is not None:
             out.append(_line(line[: last[1]]))
             line = [_leading(line[last[1]]), *line[last[1] + 1 :]]
-            taken, last = 2.0 + sum(map(width, line)), None
+            taken, last = _INDENT + sum(map(width, line)), None
     out.append(_line(line))
     return out
 
@@ -151,13 +153,18 @@ def _opened(box: Box, room: float, depth: int) -> Box:
             return box._replace(parts=_stacked(box, room / columns - 1.0, depth))
         case "fraction" | "fence" | "root" | "delimited" | "call" | "applied" | "logarithm":
             overhead = _width(box, [0.0] * len(box.parts))
-            if box.kind in ("call", "applied") and len(box.parts) > 1:
-                return box._replace(parts=(_stack(_arguments(box.parts), room - overhead, depth),))
+            if box.kind == "applied":
+                name, *arguments = box.parts
+                return box._replace(
+                    parts=(name, _stack(_listed(arguments), room - overhead, depth))
+                )
+            if box.kind == "call":
+                return box._replace(parts=(_stack(_listed(box.parts), room - overhead, depth),))
             return box._replace(parts=_stacked(box, room - overhead, depth))
     return box
 
 
-def _arguments(parts: tuple[Box, ...]) -> Box:
+def _listed(parts: Sequence[Box]) -> Box:
     comma = Box("sign", (), ", ")
     row = [item for i, part in enumerate(parts) for item in (*((comma,) if i else ()), part)]
     return Box("row", tuple(row))

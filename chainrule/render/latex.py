@@ -189,10 +189,14 @@ def _draw(box: Box) -> Iterable[Box | str]:
             return _cases(box.parts)
         case "matrix":
             columns = max(1, int(box.text))
-            items: list[Box | str] = [r"\begin{bmatrix}"]
+            begin, end = r"\begin{bmatrix}", r"\end{bmatrix}"
+            if columns > 10:  # as many as amsmath's matrices have
+                begin = rf"\left[\begin{{array}}{{{'c' * columns}}}"
+                end = r"\end{array}\right]"
+            items: list[Box | str] = [begin]
             for i, part in enumerate(box.parts):
                 items += ["" if i == 0 else " & " if i % columns else r" \\ ", part]
-            return (*items, r"\end{bmatrix}")
+            return (*items, end)
         case "lines":
             return (
                 r"\begin{aligned} & ",

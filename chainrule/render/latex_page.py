@@ -24,7 +24,8 @@ from chainrule.render.breaking import lines, width
 from chainrule.render.latex import latex, words, write
 from chainrule.render.layout import Box, layout
 
-_LINE = 40.0  # em, of the 160 mm that the document is wide
+_LINE = 45.0  # em, of the 160 mm that the document is wide: estimates are rather too wide
+_TABLE = 38.5  # em, of the columns of a table with the gaps between them
 _STRUT = r"\rule[-2.3ex]{0pt}{5.9ex} \\"
 _PREAMBLE = r"""\documentclass[11pt,a4paper,fleqn]{article}
 \usepackage[T1]{fontenc}
@@ -127,32 +128,35 @@ _APPROXIMATELY = r"\approx"
 # ------------------------------------------------------------------------- tables
 
 _TALLEST = 14  # lines that fit in one row of a table
+_REASON, _VALUE = 12.0, 7.0  # em, of the columns of reasons and values
 
 
 def _table(block: Equations) -> str:
     """A table that may go over pages; its columns have widths, so that one run sets it."""
     assert block.header is not None
     names = [*filter(None, block.header), *([f"at {block.at}"] if block.at else [])]
-    share = _LINE / 2 - 2.0
+    cells = [(_box(row.left), layout(row.right[0])) for row in block.rows if row.left is not None]
+    room = _TABLE - 2.3 * len(names) - (_REASON if block.header[2] else 0.0) - (_VALUE if block.at else 0.0)
+    first = min(room / 2, max(width(left) for left, _ in cells))
     body = []
     widths: list[float] = [len(name) / 2 for name in names]
-    for row in block.rows:
-        cells = [_box(row.left), layout(row.right[0])] if row.left is not None else []
-        if not block.header[1]:
-            cells = [Box("row", (cells[0], Box("sign", (), " = "), cells[1]))]
-        broken = [lines(cell, share) for cell in cells]
+    for row, (left, right) in zip(block.rows, cells, strict=True):
+        if block.header[1]:
+            broken = [lines(left, first), lines(right, room - first)]
+        else:
+            broken = [lines(Box("row", (left, Box("sign", (), " = "), right)), room)]
         if max(map(len, broken)) > _TALLEST:
             return _equations(block)
         for k, cell in enumerate(broken):
-            widths[k] = max(widths[k], min(share, max(map(width, cell)) + 1.5 * (len(cell) > 1)))
+            widths[k] = max(widths[k], max(map(width, cell)) + 1.5 * (len(cell) > 1))
         shown = [_aligned(cell) for cell in broken]
         if block.header[2]:
-            notes = _note(replace(row, number=""), "", share)
+            notes = _note(replace(row, number=""), "", _REASON + 6.0)
             shown.append(", ".join(note for note, _ in notes))
             widths[len(broken)] = max(widths[len(broken)], min(_REASON, sum(w for _, w in notes)))
         if block.at:
             shown.append(_value(row.number))
-            widths[-1] = 7.0
+            widths[-1] = _VALUE
         body.append(" & ".join(shown) + _STRUT)
     columns = "".join(rf">{{\raggedright\arraybackslash}}p{{{w + 1:.1f}em}}" for w in widths)
     return "\n".join([
@@ -160,9 +164,6 @@ def _table(block: Equations) -> str:
         " & ".join(map(words, names)) + r" \\", r"\midrule", r"\endhead", *body, r"\bottomrule",
         r"\end{longtable}", "",
     ])  # fmt: skip
-
-
-_REASON = 14.0  # em, of the column of reasons
 
 
 def _inline(box: Box, room: float) -> str:

@@ -6,7 +6,7 @@ parts have names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from chainrule.core.expr import Expr, Sym, topological
 from chainrule.derivation.steps import (
@@ -70,9 +70,22 @@ class Notation:
 
     def derivative(self, of: str, by: str, order: int) -> Label:
         """`d^2y/dx^2`."""
+        return self._higher("d", "d", of, [(by, order)])
+
+    def entry(self, of: str, by: Sequence[str]) -> Formula | Label:
+        """The derivative that an entry of a result is, by one variable or by several."""
+        if len(by) == 1:
+            return self.formula(Partial(of, by[0], total=True))
+        return self._higher("∂", r"\partial", of, [(v, by.count(v)) for v in dict.fromkeys(by)])
+
+    def _higher(self, sign: str, latex: str, of: str, by: list[tuple[str, int]]) -> Label:
+        order = sum(times for _, times in by)
+        below = [(v, "" if times == 1 else f"^{times}") for v, times in by]
+        shown = "".join(f"{sign}{v}{times}" for v, times in below)
+        typeset = " ".join(f"{latex} {latex_name(v)}{times}" for v, times in below)
         return Label(
-            f"d^{order}{of}/d{by}^{order}",
-            rf"\frac{{d^{{{order}}} {latex_name(of)}}}{{d {latex_name(by)}^{{{order}}}}}",
+            f"{sign}^{order}{of}/{shown}",
+            rf"\frac{{{latex}^{{{order}}} {latex_name(of)}}}{{{typeset}}}",
         )
 
     def definitions(

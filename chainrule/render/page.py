@@ -13,6 +13,7 @@ from chainrule.derivation.steps import (
     Derivation,
     Formula,
     Line,
+    Matrix,
     Method,
     Partial,
     Status,
@@ -34,6 +35,7 @@ from chainrule.render.blocks import (
     Tone,
 )
 from chainrule.render.notation import Notation
+from chainrule.render.text import text
 
 _ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth")
 
@@ -219,9 +221,38 @@ def _step(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
             yield Equations(tuple(chains), ("path", "product along it", ""))
         elif step.topic == "path" and (only := _only_path(step)):
             yield Equations((Row(None, (only,)),))
-        if rest:
+        if step.topic == "result" and _is_wide(rest[0].right[0]):
+            yield from _entries(rest[0], d, notation)
+        elif rest:
             yield Equations(tuple(rest), at=value)
     yield from _where(rows, notation)
+
+
+def _is_wide(formula: Formula) -> bool:
+    """Whether this is a matrix that is better listed entry by entry."""
+    if not isinstance(formula, Matrix):
+        return False
+    widest = max(sum(len(text(entry)) + 3 for entry in row) for row in formula.rows)
+    return widest > _WIDEST or len(formula.rows) > _TALLEST
+
+
+_WIDEST, _TALLEST = 68, 24
+
+
+def _entries(whole: Row, d: Derivation, notation: Notation) -> Iterator[Block]:
+    matrix = whole.right[0]
+    assert isinstance(matrix, Matrix)
+    if whole.left is not None:
+        yield Paragraph(("The entries of ", Math((whole.left,)), ":"))
+    rows = []
+    for i, (entries, targets) in enumerate(zip(matrix.rows, d.targets, strict=True)):
+        for j, (entry, target) in enumerate(zip(entries, targets, strict=True)):
+            left: Formula | Label = Label(f"[{i + 1}, {j + 1}]", f"[{i + 1}, {j + 1}]")
+            if len(target.terms) == 1:
+                ((_, output, by),) = target.terms
+                left = notation.entry(d.outputs[output], by)
+            rows.append(Row(left, (entry,)))
+    yield Equations(tuple(rows))
 
 
 def _only_path(step: Step) -> Chain | None:

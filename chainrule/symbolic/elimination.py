@@ -3,8 +3,8 @@
 An edge is a local derivative; a vertex is eliminated by joining each of its users to each
 of its arguments, the label being the product. When only outputs and inputs are left, the
 labels are the Jacobian. Forward and reverse accumulation are two orders of elimination;
-any other does as well, and what lies between a vertex and the only way to it is multiplied
-once for all paths through it, as in a factoring at dominators.
+in any order, what lies between a vertex and the only way to it is multiplied once for all
+paths through it, as in a factoring at dominators and postdominators.
 
 Griewank & Walther, *Evaluating Derivatives* (2008), chapters 9 and 10; Guenter, *Efficient
 symbolic differentiation for graphics applications* (2007).
@@ -16,135 +16,150 @@ from collections.abc import Sequence
 
 from chainrule.core.arithmetic import ADD, MUL, mul
 from chainrule.core.expr import MINUS_ONE, ONE, TWO, ZERO, Apply, Expr, topological
-from chainrule.derivation.backward import finished, varying
+from chainrule.derivation.backward import Terms, finished, varying
 from chainrule.symbolic.sums import Sums
 
 Vertex = Expr | int
 """A node, or the number of an output."""
-Labels = dict[Expr, Expr | list[Expr]]
-"""The edges from a vertex; a list is a sum that is not written yet."""
-
+Edge = tuple[Expr, Expr]
+"""An argument, and the local derivative by it."""
 
 
 class LocalDerivatives:
     """The graph of local derivatives from `ys` down to `xs`.
 
-    Sums, and vertices that are alone on their way, are gone already: an application with
-    one user is joined with it when that takes no product, or no more than one.
+    An application with one user is eliminated at once if that takes no product, or no
+    more than one: sums of many terms and chains are no vertices.
+
+    Attributes:
+        below: the edges from a vertex and their labels; a list is a sum not written yet.
+        users: the vertices with an edge to an inner vertex.
+        inner: the vertices between outputs and inputs, users before arguments.
     """
 
     def __init__(self, ys: Sequence[Expr], xs: Sequence[Expr]) -> None:
         order = topological(ys)
-        self.sums = Sums(order)
-        self.inputs = set(xs)
-        self.below: dict[Vertex, Labels] = {i: {} for i in range(len(ys))}
-        self.users: dict[Expr, list[Vertex]] = {}
-        self.inner: list[Expr] = []
-        """Users before arguments."""
         active = set(xs)
         nodes = varying(order, active)
+        self.sums = Sums(order)
+        self.below: dict[Vertex, dict[Expr, Terms]] = {i: {} for i in range(len(ys))}
+        self.users: dict[Expr, list[Vertex]] = {node: [] for node in nodes}
+        self.inner: list[Expr] = []
         for i, y in enumerate(ys):
             if y in active:
-                self._join(i, y, ONE)
+                self._join(i, ONE, [(y, ONE)])
         for node in reversed(nodes):
-            users = self.users.get(node)
-            if users is None:  # all its users' partials are 0
+            users = self.users[node]
+            if not users:  # all partials by it are 0
+                del self.users[node]
                 continue
-            labels = self._local(node, active)
+            edges = _local(node, active)
             if len(users) == 1:
-                label = self._label(users[0], node)
-                if label is ONE or label is MINUS_ONE or len(labels) == 1:
-                    del self.below[users[0]][node], self.users[node]
-                    for argument, other in labels.items():
-                        self._join(users[0], argument, self.sums.product(label, other))
+                user = users[0]
+                label = self._label(user, node)
+                if label is ONE or label is MINUS_ONE or len(edges) == 1:
+                    del self.below[user][node], self.users[node]
+                    self._join(user, label, edges)
                     continue
             self.inner.append(node)
             self.below[node] = {}
-            for argument, other in labels.items():
-                self._join(node, argument, other)
-
-    def _local(self, node: Apply, active: set[Expr]) -> dict[Expr, Expr]:
-        args = node.args
-        if node.op is MUL:  # the two commonest rows, without the detour over the table
-            a, b = args
-            if a is b:
-                return {a: mul(TWO, a)}
-            if a in active:
-                return {a: b, b: a} if b in active else {a: b}
-            return {b: a}
-        labels: dict[Expr, Expr] = {}
-        for slot, argument in enumerate(args):
-            if argument in active:
-                label = ONE if node.op is ADD else node.op.partial(node, slot)
-                if label is not ZERO:
-                    other = labels.get(argument)
-                    labels[argument] = label if other is None else self.sums.total([other, label])
-        return labels
+            self._join(node, ONE, edges)
 
     def _label(self, user: Vertex, argument: Expr) -> Expr:
-        labels = self.below[user]
-        label = labels[argument]
-        if isinstance(label, list):
-            label = labels[argument] = self.sums.total(label)
-        return label
+        label = self.below[user][argument]
+        return self.sums.total(label) if isinstance(label, list) else label
 
-    def _join(self, user: Vertex, argument: Expr, label: Expr) -> None:
-        if label is ZERO:
-            return
-        labels = self.below[user]
-        present = labels.get(argument)
-        if present is None:
-            labels[argument] = label
-            if argument not in self.inputs:
-                self.users.setdefault(argument, []).append(user)
-        elif isinstance(present, list):
-            present.append(label)
-        else:
-            labels[argument] = [present, label]
+    def _join(self, user: Vertex, label: Expr, edges: Sequence[Edge]) -> None:
+        """Add to the edges of `user` those of a vertex that an edge with `label` led to."""
+        labels, users, product = self.below[user], self.users, self.sums.product
+        for argument, other in edges:
+            term = other if label is ONE else product(label, other)
+            if term is ZERO:
+                continue
+            present = labels.get(argument)
+            if present is None:
+                labels[argument] = term
+                above = users.get(argument)
+                if above is not None:
+                    above.append(user)
+            elif isinstance(present, list):
+                present.append(term)
+            else:
+                labels[argument] = [present, term]
 
     def eliminate(self, node: Expr) -> None:
         """Join the users of `node` to its arguments."""
-        labels = [(argument, self._label(node, argument)) for argument in self.below[node]]
+        edges = [(argument, self._label(node, argument)) for argument in self.below[node]]
         del self.below[node]
         for user in self.users.pop(node):
-            if user not in self.below or node not in self.below[user]:
-                continue  # eliminated since
-            label = self._label(user, node)
-            del self.below[user][node]
-            for argument, other in labels:
-                self._join(user, argument, self.sums.product(label, other))
+            labels = self.below.get(user)
+            if labels is not None and node in labels:  # else it has been eliminated
+                label = self._label(user, node)
+                del labels[node]
+                self._join(user, label, edges)
 
     def parts(self) -> list[list[Expr]]:
         """The inner vertices, by connected parts; users before arguments in each."""
+        below, users = self.below, self.users
         part: dict[Vertex, list[Expr]] = {}
         for root in self.inner:
             if root in part:
                 continue
-            members: list[Expr] = []
-            part[root] = members
+            part[root] = members = []
             stack = [root]
             while stack:
                 node = stack.pop()
-                for neighbour in (*self.below[node], *self.users[node]):
-                    if neighbour in self.users and neighbour not in part:
+                for neighbour in (*below[node], *users[node]):
+                    if neighbour in users and neighbour not in part:
                         part[neighbour] = members
                         stack.append(neighbour)  # type: ignore[arg-type]
-        found: dict[int, list[Expr]] = {}
+        found: list[list[Expr]] = []
         for node in self.inner:
-            part[node].append(node)
-            found[id(part[node])] = part[node]
-        return list(found.values())
+            members = part[node]
+            if not members:
+                found.append(members)
+            members.append(node)
+        return found
 
     def entries(self, xs: Sequence[Expr]) -> dict[tuple[int, int], Expr]:
         """What is left when all inner vertices are gone: (row, column) to derivative."""
         columns: dict[Expr, list[int]] = {}
         for j, x in enumerate(xs):
             columns.setdefault(x, []).append(j)
-        out: dict[tuple[int, int], Expr] = {}
+        found: dict[tuple[int, int], Expr] = {}
         for i, labels in self.below.items():
             assert isinstance(i, int)
+            row: list[tuple[int, Expr]] = []
             for x in labels:
                 slope = finished(self._label(i, x))
                 if slope is not ZERO:
-                    out.update(dict.fromkeys(((i, j) for j in columns[x]), slope))
-        return dict(sorted(out.items()))
+                    row += [(j, slope) for j in columns[x]]
+            for j, slope in sorted(row, key=_column):
+                found[i, j] = slope
+        return found
+
+
+def _local(node: Apply, active: set[Expr]) -> list[Edge]:
+    """The local derivatives by the active arguments, slot by slot."""
+    op, args = node.op, node.args
+    if op is MUL:  # the commonest rows, without the detour over the table
+        a, b = args
+        if a is b:
+            return [(a, mul(TWO, a))]
+        if a in active:
+            return [(a, b), (b, a)] if b in active else [(a, b)]
+        return [(b, a)]
+    if op is ADD:
+        return [(a, ONE) for a in args if a in active]
+    variadic = op.arity[1] is None
+    edges = []
+    for slot, argument in enumerate(args):
+        if argument in active:
+            label = op.partials[0](node, slot) if variadic else op.partials[slot](node, *args)
+            if label is not ZERO:
+                edges.append((argument, label))
+    return edges
+
+
+def _column(entry: tuple[int, Expr]) -> int:
+    return entry[0]

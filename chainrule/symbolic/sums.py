@@ -30,29 +30,31 @@ class Sums:
         product = mul(a, b)
         if product.op is MUL:
             c = product.args[0]
-            if type(c) is Const and c.value < 0 and product not in self._own:
+            if type(c) is Const and c.value.numerator < 0 and product not in self._own:
                 return neg(mul(neg(c), product.args[1]))
         return product
 
     def total(self, terms: Sequence[Expr]) -> Expr:
         """The sum of the terms."""
+        if len(terms) == 2:  # the commonest case
+            a, b = terms
+            if a is not b and a.op is not NEG and not (_in_multiples(a) or _in_multiples(b)):
+                return add(a, b)
         weights: Weights = {}
         multiples = False
         for term in terms:
             weight = 1
             if term.op is NEG:
                 term, weight = term.args[0], -1
-            if term.op is MUL and not multiples:
-                a, b = term.args
-                multiples = type(a) is Const or _is_multiple(a) or _is_multiple(b)
+            multiples = multiples or _in_multiples(term)
             weights[term] = weights.get(term, 0) + weight
         if multiples and len(weights) > 1:
             weights = self._collected(weights)
         order = list(weights)
         if len(order) > 2:
             order.sort(key=self._place)
-        plus = [self._times(weights[t], t) for t in order if weights[t] > 0]
-        minus = [self._times(-weights[t], t) for t in order if weights[t] < 0]
+        plus = [_times(weights[t], t) for t in order if weights[t] > 0]
+        minus = [_times(-weights[t], t) for t in order if weights[t] < 0]
         if plus:
             return reduce(sub, minus, reduce(add, plus))
         return neg(reduce(add, minus)) if minus else ZERO
@@ -60,35 +62,34 @@ class Sums:
     def _place(self, term: Expr) -> tuple[bool, int]:
         return term in self._own, term.serial
 
-    def _times(self, weight: int | Fraction, term: Expr) -> Expr:
-        return term if weight == 1 else mul(const(weight), term)
-
     def _collected(self, weights: Weights) -> Weights:
         """The same sum with fewer terms, if it is one over multiples of nodes in common."""
         items: list[tuple[int | Fraction, Expr, Expr | None]] = []
-        alike: dict[int | Fraction, list[int]] = {}
+        alike: dict[tuple[int, int], list[int]] = {}
         for term, weight in weights.items():
             factor, node = self._multiple(term)
             factor *= weight
-            if abs(factor) != 1:
-                alike.setdefault(abs(factor), []).append(len(items))
+            if type(factor) is Fraction or abs(factor) != 1:
+                p, q = factor.as_integer_ratio()
+                alike.setdefault((abs(p), q), []).append(len(items))
             items.append((factor, node, term))
-        for factor, places in alike.items():
+        for places in alike.values():
             if len(places) == 2:  # c a ± c b, and the functions have a ± b
-                i, j = places
-                sign, node = self._known_sum(items[i][0] > 0, items[i][1], items[j][0] > 0, items[j][1])
+                (c, a, _), (d, b, _) = (items[i] for i in places)
+                sign, node = self._known_sum(c > 0, a, d > 0, b)
                 if sign:
-                    items[i] = items[j] = (sign * factor, node, None)
+                    items[places[0]] = sign * abs(c), node, None
+                    items[places[1]] = 0, node, None
         merged: dict[Expr, tuple[int | Fraction, Expr | None]] = {}
-        for factor, node, term in dict.fromkeys(items):
+        for factor, node, origin in items:
             if node in merged:
-                factor, term = factor + merged[node][0], None
-            merged[node] = factor, term
+                factor, origin = factor + merged[node][0], None
+            merged[node] = factor, origin
         if len(merged) == len(weights):
             return weights
         return {
-            node if term is None else term: factor if term is None else weights[term]
-            for node, (factor, term) in merged.items()
+            node if origin is None else origin: factor if origin is None else weights[origin]
+            for node, (factor, origin) in merged.items()
         }
 
     def _multiple(self, term: Expr) -> tuple[int | Fraction, Expr]:
@@ -98,11 +99,10 @@ class Sums:
             if type(a) is Const:
                 return a.value, b
             for u, v in ((a, b), (b, a)):
-                if _is_multiple(v):
+                if v.op is MUL and type(v.args[0]) is Const:
                     c, rest = v.args
                     for node in (find(MUL, u, rest), find(MUL, rest, u)):
                         if node is not None and node in self._own:
-                            assert isinstance(c, Const)
                             return c.value, node
         return 1, term
 
@@ -118,5 +118,17 @@ class Sums:
         return 0, a
 
 
-def _is_multiple(a: Expr) -> bool:
-    return a.op is MUL and type(a.args[0]) is Const
+def _in_multiples(a: Expr) -> bool:
+    """Whether it is c u, (c u) v or u (c v)."""
+    if a.op is not MUL:
+        return False
+    u, v = a.args
+    return (
+        type(u) is Const
+        or (u.op is MUL and type(u.args[0]) is Const)
+        or (v.op is MUL and type(v.args[0]) is Const)
+    )
+
+
+def _times(weight: int | Fraction, term: Expr) -> Expr:
+    return term if weight == 1 else mul(const(weight), term)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from chainrule.core.errors import ArityError, UnsupportedError
 from chainrule.syntax.lexer import Token
-from chainrule.syntax.names import CONSTANTS, FUNCTIONS, canonical
+from chainrule.syntax.names import CONSTANTS, FUNCTIONS, canonical, is_function_letter
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
 
@@ -91,6 +91,12 @@ class Brackets:
             frame.varying = int(varies)
             frame.full = frame.kind == "BARE" and token.kind in _BARS
 
+    def value(self, token: Token, varies: bool = True) -> None:
+        """Hand on a number or a name."""
+        self.operand(token, varies=varies)
+        self.out.append(token)
+        self.ended = True
+
     def _juxtapose(self, token: Token, is_function: bool) -> None:
         while True:
             frame = self.frames[-1]
@@ -132,11 +138,11 @@ class Brackets:
         return (
             token.start == self.out[-1].end
             or self.out[slash].end != divisor.start
-            or divisor.kind != "NUMBER"
+            or divisor.kind not in ("NUMBER", "OPEN")
         )
 
     def _doubt_glued(self, token: Token, last: Token, here: int) -> None:
-        """`e^2x` and `2x3` look like `e^(2x)` and `2x^3`, `Δx` like one name."""
+        """`e^2x`, `2x3`, `f^2(x)` look like `e^(2x)`, `2x^3`, `f(x)^2`, and `Δx` like one name."""
         if (
             last.kind == "NAME"
             and token.kind == "NAME"
@@ -145,12 +151,13 @@ class Brackets:
             self.doubts.add("delta", here - 1, here, here)
         if last.kind != "NUMBER":
             return
-        base = here - 2
-        if base >= 0 and self.out[base].kind == "MINUS":
-            base -= 1
-        if base >= 1 and self.out[base].kind == "POW":
-            if self.out[base - 1].kind == "NUMBER" or self.out[base - 1].text in CONSTANTS:
-                self.doubts.add("exponent", base - 1, base, here)
+        sign = here - 3 if self.out[here - 2].kind == "MINUS" else here - 2
+        if sign >= 1 and self.out[sign].kind == "POW":
+            base = self.out[sign - 1]
+            if token.kind == "OPEN" and is_function_letter(base.text):
+                self.doubts.add("power of a letter", sign - 1, sign, here)
+            elif base.kind == "NUMBER" or base.text in CONSTANTS:
+                self.doubts.add("exponent", sign - 1, sign, here)
         elif (
             token.kind == "NAME" and token.text.isalnum() and self.scope.is_single_index(token.text)
         ):

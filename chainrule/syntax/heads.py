@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chainrule.core.errors import ParseError, UnsupportedError
-from chainrule.syntax.lexer import CLOSING, OPENING, Token
+from chainrule.syntax.lexer import CLOSING, OPENING, Token, kind_at
 from chainrule.syntax.names import canonical, needs_no_declaration
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
@@ -140,7 +140,7 @@ def derivative(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[Token
     if tokens[place].text == "d" and scope.is_own("d"):
         return None
     order, place = _order(tokens, place + 1)
-    if _kind(tokens, place) != ("OVER" if typeset else "SLASH"):
+    if kind_at(tokens, place) != ("OVER" if typeset else "SLASH"):
         return None
     found = differential(tokens, place + 1, scope)
     if found is None:
@@ -156,7 +156,7 @@ def derivative(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[Token
             f"write the expression alone, and ask for order 2 by {name} and {another[0]}",
         )
     for kind in (["END"] if typeset else []) + (["CLOSE"] if bracket else []):
-        if _kind(tokens, place) != kind:
+        if kind_at(tokens, place) != kind:
             return None
         place += 1
     scope.words.add(name)
@@ -178,7 +178,7 @@ def differential(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[str
     if place >= len(tokens):
         return None
     token = tokens[place]
-    following = tokens[place + 1] if _kind(tokens, place + 1) == "NAME" else None
+    following = tokens[place + 1] if kind_at(tokens, place + 1) == "NAME" else None
     if token.kind == "PARTIAL" or (
         token.text == "d" and (scope.latex or (following and following.start == token.end))
     ):
@@ -201,10 +201,10 @@ def leibniz(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[str, int
     if not typeset and first.kind != "PARTIAL" and first.text[0] != "d":
         return None
     above = differential(tokens, place + typeset, scope)
-    if above is None or _kind(tokens, above[1]) != ("OVER" if typeset else "SLASH"):
+    if above is None or kind_at(tokens, above[1]) != ("OVER" if typeset else "SLASH"):
         return None
     below = differential(tokens, above[1] + 1, scope)
-    if below is None or (typeset and _kind(tokens, below[1]) != "END"):
+    if below is None or (typeset and kind_at(tokens, below[1]) != "END"):
         return None
     scope.words.update((above[0], below[0]))
     return f"d{above[0]}/d{below[0]}", below[1] + typeset
@@ -246,16 +246,12 @@ def _refuse_derivatives(tokens: Sequence[Token], scope: Scope) -> None:
 
 def _doubt_extent(tokens: Sequence[Token], start: int, doubts: Doubts) -> None:
     """`d/dx (u) + v` could be the derivative of u alone."""
-    if _kind(tokens, start) != "OPEN":
+    if kind_at(tokens, start) != "OPEN":
         return
     depth = 0
     for i in range(start, len(tokens)):
         depth += (tokens[i].kind in OPENING) - (tokens[i].kind in CLOSING)
         if depth <= 0:
-            if _kind(tokens, i + 1) in ("PLUS", "MINUS"):
+            if kind_at(tokens, i + 1) in ("PLUS", "MINUS"):
                 doubts.extent(tokens[i + 1], tokens[-1])
             return
-
-
-def _kind(tokens: Sequence[Token], place: int) -> str:
-    return tokens[place].kind if place < len(tokens) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from chainrule.core.errors import ChainruleError, ParseError, Span
@@ -69,6 +70,17 @@ def check_number(token: Token, source: str) -> None:
             source,
             "write a name for it",
         )
+
+
+def kind_at(tokens: Sequence[Token], place: int) -> str:
+    """The kind of the word at a place; empty after the end."""
+    return tokens[place].kind if place < len(tokens) else ""
+
+
+def short(text: str) -> str:
+    """A text on one line that is not too long to read."""
+    text = " ".join(text.split())
+    return text if len(text) <= 200 else f"{text[:100]}…{text[-60:]}"
 
 
 _MEANINGS = dict.fromkeys("`“”‘’«»", "leave the quotation marks out") | {

@@ -15,7 +15,7 @@ from chainrule.core.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from chainrule.syntax.lexer import Token
+from chainrule.syntax.lexer import Token, short
 from chainrule.syntax.names import (
     CONSTANTS,
     FUNCTIONS,
@@ -48,7 +48,6 @@ ARRAY_FUNCTIONS = {
 }
 
 _ELSEWHERE = {
-    "ac": "arc-functions are written arccos(x), arcsin(x)",
     "pow": "write x^2",
     "power": "write x^2",
     "square": "write x^2",
@@ -76,8 +75,6 @@ _ELSEWHERE = {
     "sinc": "write sin(x)/x",
     "versin": "write 1 - cos(x)",
     "step": "write heaviside(x)",
-    "theta_function": "write heaviside(x)",
-    "sigma_function": "write sigmoid(x)",
     "and": "two conditions hold together in (x > 0)*(x < 1)",
     "or": "write one case after the other: {a if x < 0, a if x > 1, b}",
     "not": "turn the relation round",
@@ -87,7 +84,6 @@ _ELSEWHERE = {
     "diff": "write d/dx in front of the expression",
     "derivative": "write d/dx in front of the expression",
     "integral": "chainrule differentiates; it does not integrate",
-    "int_": "chainrule differentiates; it does not integrate",
     "limit": "chainrule differentiates; it does not take limits",
     "lim": "chainrule differentiates; it does not take limits",
     "grad": "write the expression alone and ask for --wrt x,y",
@@ -143,11 +139,6 @@ def _guess(name: str, known: Callable[[str], bool], is_applied: bool) -> str:
     if len(name) > 3 and (close := _closest(name)):
         return f"did you mean `{close}`?"
     return f"write {product}, or declare {name}: scalar" if product else f"declare {name}: scalar"
-
-
-def short(text: str) -> str:
-    """A text that is not longer than a line or two."""
-    return text if len(text) <= 200 else f"{text[:100]}…{text[-60:]}"
 
 
 def foreign_sign(token: Token, source: str) -> ChainruleError:
@@ -320,12 +311,12 @@ MISTAKES = (
             "a comma cannot stand here", "several outputs are written [e1, e2]"),
     Mistake("*", "RELATION", "0 < x < 1",
             "a second comparison cannot follow", "write (0 < x)*(x < 1): 1 where both hold"),
+    Mistake("COLON", "EQUALS", "x := 2",
+            "`:=` is not read", "write x = 2"),
     Mistake("*", "EQUALS", "x + 1 = 2",
             "`=` names a result and stands after one name", "write y = x^2; to compare, =="),
     Mistake("*", "COLON", "(x : 2)",
             "`:` declares a name", "write x: scalar in a line of its own"),
-    Mistake("COLON", "EQUALS", "x := 2",
-            "`:=` is not read", "write x = 2"),
     Mistake("COLON ARROW", "*", "x:",
             "a type is missing", "write x: scalar"),
     Mistake("IF", "*", "{x if}",

@@ -11,6 +11,7 @@ import re
 
 from chainrule.core import ops, table
 from chainrule.core.errors import ParseError, Span, UnknownNameError
+from chainrule.syntax.lexer import short
 
 GREEK_SIGNS = dict(
     zip(
@@ -132,14 +133,12 @@ def canonical_name(text: str) -> str:
     """
     word = text.strip()
     name = canonical(word)
+    span = Span(0, len(text))
     if not _NAME.fullmatch(name):
-        raise ParseError(
-            f"`{word}` is not a name", Span(0, len(text)), text, "write one, as x1, theta or loss"
-        )
+        hint = "write one, as x1, theta or loss"
+        raise ParseError(f"`{short(word)}` is not a name", span, text, hint)
     if name in RESERVED or (is_function(name) and not needs_no_declaration(name)):
-        raise UnknownNameError(
-            f"`{word}` is not a variable", Span(0, len(text)), text, "write a name, as x"
-        )
+        raise UnknownNameError(f"`{word}` is not a variable", span, text, "write a name, as x")
     return name
 
 

@@ -16,7 +16,8 @@ _ROWS = {
     # kind: (read as, other reading)
     "divisor": ("({0}/{1})*{2}", "{0}/({1}*{2})"),
     "exponent": ("{0}^{1}*{2}", "{0}^({1}*{2})"),
-    "half": ("({0})/{2}", "{3}^(1/{2})"),
+    "power of a letter": ("{0}^{1}*{2}", "{0}{2}^{1}"),
+    "half": ("({0}^{1})/{2}", "{0}^({1}/{2})"),
     "bare": ("{0}({1}){2}{3}", "{0}({1}{2}{3})"),
     "chain": ("{0}({1}*{2})", "{0}({1})*{2}"),
     "radical": ("sqrt({0})*{1}", "sqrt({0}*{1})"),
@@ -111,11 +112,11 @@ def _parts(kind: str, a: int, b: int, c: int, view: _View) -> tuple[list[str], i
     if kind == "divisor":  # start, slash, joint
         end = after(c + 1)
         return [text(a, b), text(b + 1, c), text(c + 1, end)], a, end
-    if kind == "exponent":  # base, power sign, joint
+    if kind in ("exponent", "power of a letter"):  # base, power sign, joint
         end = after(c + 1)
         return [text(a, b), text(b + 1, c), text(c + 1, end)], a, end
-    if kind == "half":  # start, exponent, slash
-        return [text(a, b + 1), "", text(c + 1, c + 2), text(a, b - 1)], a, c + 2
+    if kind == "half":  # start, power sign, slash
+        return [text(a, b), text(b + 1, c), text(c + 1, c + 2)], a, c + 2
     if kind == "bare":  # function, bracket, factor
         end = after(c + 1)
         return [text(a, b), text(b + 1, c - 1), text(c, c + 1), text(c + 1, end)], a, end

@@ -13,7 +13,7 @@ from chainrule.core.errors import (
 )
 from chainrule.core.expr import Shape
 from chainrule.syntax import mistakes
-from chainrule.syntax.lexer import Token
+from chainrule.syntax.lexer import Token, short
 from chainrule.syntax.names import (
     CONSTANTS,
     GREEK,
@@ -112,7 +112,7 @@ class Scope:
         self, token: Token, message: str, hint: str, kind: type[ChainruleError] = ParseError
     ) -> ChainruleError:
         """An error at a word."""
-        return kind(mistakes.short(message), token.span, self.source, mistakes.short(hint))
+        return kind(short(message), token.span, self.source, short(hint))
 
     def written(self, token: Token) -> str:
         """A word as the source has it."""

@@ -8,11 +8,12 @@ it, and one that does not fails with probability one.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Any
+from zlib import crc32
 
 from chainrule.core.expr import Apply, Expr, apply
 from chainrule.core.ops import Operator
@@ -54,10 +55,7 @@ def function(name: str, arity: int, orders: tuple[int, ...] = ()) -> AbstractOpe
 
 
 def _coefficients(name: str) -> Iterator[int]:
-    counter = 0
-    while True:
-        yield from hashlib.sha256(f"{name}/{counter}".encode()).digest()
-        counter += 1
+    return (crc32(f"{name}/{i}".encode()) >> 8 & 255 for i in count())
 
 
 def _sample(
