@@ -242,7 +242,14 @@ def _power_domain(a: Expr, b: Expr) -> tuple[Expr, ...]:
         if isinstance(b.value, int):
             return (relation("!=", a, ZERO),) if b.value < 0 else ()
         return (relation(">" if b.value < 0 else ">=", a, ZERO),)
-    return () if isinstance(a, Const) and a.value > 0 else (relation(">", a, ZERO),)
+    if isinstance(a, Const):
+        return () if a.value > 0 else (relation(">", b if a.value == 0 else a, ZERO),)
+    return (relation(">", a, ZERO),)
+
+
+def _power_by_exponent(n: Expr, a: Expr, b: Expr) -> Expr:
+    # 0^b is 0 for every b > 0, where its domain ends.
+    return ZERO if _is(a, 0) else mul(n, ln(a))
 
 
 def _power_smooth(a: Expr, b: Expr) -> tuple[Expr, ...]:
@@ -279,8 +286,7 @@ DIV: Operator = register(Operator(
     domain=lambda a, b: (relation("!=", b, ZERO),),
 ))  # fmt: skip
 POW: Operator = register(Operator(
-    "pow", (2, 2), (_power_by_base, lambda n, a, b: mul(n, ln(a))),
-    ("power rule", "exponential rule"),
+    "pow", (2, 2), (_power_by_base, _power_by_exponent), ("power rule", "exponential rule"),
     sympy=lambda s, a, b: s.Pow(a, b), mpmath=lambda m, a, b: m.power(a, b), numpy="{0} ** {1}",
     latex="^", notation="power", precedence=40, domain=_power_domain, smooth=_power_smooth,
     source="DLMF 4.8.7, 4.2.26",

@@ -20,6 +20,7 @@ from chainrule.core.interning import (
     constants,
     end,
     enter,
+    floats,
     serials,
     sweep,
     symbols,
@@ -153,6 +154,9 @@ def const(value: Number, decimal: bool = False) -> Const:
         key = (value, decimal)
     else:
         if isinstance(value, float):
+            known = floats.get(value)
+            if known is not None:
+                return known  # type: ignore[no-any-return]
             if value != value or value in (float("inf"), float("-inf")):
                 raise ValueError(f"{value} is not a number an expression can hold")
             value, decimal = _decimal(value), True

@@ -5,30 +5,26 @@ A page says everything once; the emitters (terminal, Markdown, LaTeX) only draw 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chainrule.core.expr import Expr
 from chainrule.derivation.steps import Formula
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """A left-hand side that is no formula, as `∇y`."""
 
     text: str
     latex: str
 
 
-@dataclass(frozen=True, slots=True)
-class Math:
+class Math(NamedTuple):
     """Formulas in a sentence, with equals signs between them."""
 
     parts: tuple[Formula | Label, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """Words of the user, verbatim."""
 
     text: str
@@ -38,8 +34,7 @@ Prose = tuple[str | Math | Code, ...]
 Tone = Literal["plain", "note", "warning", "good", "bad"]
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """A heading; level 0 is the title of the page."""
 
     level: int
@@ -47,16 +42,14 @@ class Heading:
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(NamedTuple):
     """Sentences."""
 
     prose: Prose
     tone: Tone = "plain"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """`left = right = …`, with the reason and the value of the last part.
 
     Attributes:
@@ -78,8 +71,7 @@ class Row:
     continues: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Equations:
+class Equations(NamedTuple):
     """Rows under each other, aligned.
 
     Attributes:
@@ -96,8 +88,7 @@ class Equations:
 Block = Heading | Paragraph | Equations
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Blocks in order."""
 
     blocks: tuple[Block, ...]

@@ -5,8 +5,6 @@ A fragment needs amsmath, amssymb, textcomp, array, booktabs, longtable.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chainrule.derivation.steps import Chain, Formula
 from chainrule.render.blocks import (
     Block,
@@ -136,7 +134,12 @@ def _table(block: Equations) -> str:
     assert block.header is not None
     names = [*filter(None, block.header), *([f"at {block.at}"] if block.at else [])]
     cells = [(_box(row.left), layout(row.right[0])) for row in block.rows if row.left is not None]
-    room = _TABLE - 2.3 * len(names) - (_REASON if block.header[2] else 0.0) - (_VALUE if block.at else 0.0)
+    room = (
+        _TABLE
+        - 2.3 * len(names)
+        - (_REASON if block.header[2] else 0.0)
+        - (_VALUE if block.at else 0.0)
+    )
     first = min(room / 2, max(width(left) for left, _ in cells))
     body = []
     widths: list[float] = [len(name) / 2 for name in names]
@@ -151,7 +154,7 @@ def _table(block: Equations) -> str:
             widths[k] = max(widths[k], max(map(width, cell)) + 1.5 * (len(cell) > 1))
         shown = [_aligned(cell) for cell in broken]
         if block.header[2]:
-            notes = _note(replace(row, number=""), "", _REASON + 6.0)
+            notes = _note(row._replace(number=""), "", _REASON + 6.0)
             shown.append(", ".join(note for note, _ in notes))
             widths[len(broken)] = max(widths[len(broken)], min(_REASON, sum(w for _, w in notes)))
         if block.at:

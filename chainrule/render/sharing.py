@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from chainrule.core.expr import Apply, Expr, Sym, apply, symbol, topological
 from chainrule.derivation.steps import Chain, Diagonal, Formula, Matrix, Partial, Plus, Times
@@ -15,8 +15,7 @@ LIMIT = 2000
 _WORTH_A_NAME = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(NamedTuple):
     """Expressions over named parts.
 
     Attributes:

@@ -13,11 +13,7 @@ from fractions import Fraction
 from functools import reduce
 
 from chainrule.core.arithmetic import ADD, MUL, NEG, SUB, add, mul, neg, sub
-from chainrule.core.expr import ZERO, Const, Expr, const, find
-
-Weights = dict[Expr, int | Fraction]
-"""A sum: its terms, and how often each is taken."""
-
+from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Const, Expr, const, find
 
 class Sums:
     """Products and sums over the `nodes` of some functions."""
@@ -27,34 +23,51 @@ class Sums:
 
     def product(self, a: Expr, b: Expr) -> Expr:
         """a b, with its sign outside."""
+        if type(b) is Const:
+            a, b = b, a
+        if type(a) is not Const:
+            return mul(a, b)
+        if a is ONE:
+            return b
+        if a.value.numerator < 0:
+            if a is not MINUS_ONE:
+                known = find(MUL, a, b)
+                if known is not None and known in self._own:
+                    return known
+            return neg(self.product(neg(a), b))
         product = mul(a, b)
         if product.op is MUL:
-            c = product.args[0]
+            c, rest = product.args
             if type(c) is Const and c.value.numerator < 0 and product not in self._own:
-                return neg(mul(neg(c), product.args[1]))
+                return neg(mul(neg(c), rest))
         return product
 
     def total(self, terms: Sequence[Expr]) -> Expr:
         """The sum of the terms."""
-        if len(terms) == 2:  # the commonest case
-            a, b = terms
-            if a is not b and a.op is not NEG and not (_in_multiples(a) or _in_multiples(b)):
-                return add(a, b)
-        weights: Weights = {}
-        multiples = False
+        plus: list[Expr] = []
+        minus: list[Expr] = []
+        factors: list[Expr] = []
         for term in terms:
-            weight = 1
             if term.op is NEG:
-                term, weight = term.args[0], -1
-            multiples = multiples or _in_multiples(term)
-            weights[term] = weights.get(term, 0) + weight
-        if multiples and len(weights) > 1:
-            weights = self._collected(weights)
-        order = list(weights)
-        if len(order) > 2:
-            order.sort(key=self._place)
-        plus = [_times(weights[t], t) for t in order if weights[t] > 0]
-        minus = [_times(-weights[t], t) for t in order if weights[t] < 0]
+                term = term.args[0]
+                minus.append(term)
+            else:
+                plus.append(term)
+            if term.op is MUL:
+                a, b = term.args
+                if type(a) is Const:
+                    factors.append(a)
+                    factors.append(b)
+                elif b.op is MUL and type(b.args[0]) is Const:
+                    factors.append(b.args[0])
+                elif a.op is MUL and type(a.args[0]) is Const:
+                    factors.append(a.args[0])
+        distinct = {*plus, *minus}
+        if len(distinct) < len(terms) or len({*distinct, *factors}) < len(terms) + len(factors):
+            plus, minus = self._collected(plus, minus)
+        if len(terms) > 2:
+            plus.sort(key=self._place)
+            minus.sort(key=self._place)
         if plus:
             return reduce(sub, minus, reduce(add, plus))
         return neg(reduce(add, minus)) if minus else ZERO
@@ -62,15 +75,20 @@ class Sums:
     def _place(self, term: Expr) -> tuple[bool, int]:
         return term in self._own, term.serial
 
-    def _collected(self, weights: Weights) -> Weights:
+    def _collected(self, plus: list[Expr], minus: list[Expr]) -> tuple[list[Expr], list[Expr]]:
         """The same sum with fewer terms, if it is one over multiples of nodes in common."""
+        weights = dict.fromkeys((*plus, *minus), 0)
+        for term in plus:
+            weights[term] += 1
+        for term in minus:
+            weights[term] -= 1
         items: list[tuple[int | Fraction, Expr, Expr | None]] = []
         alike: dict[tuple[int, int], list[int]] = {}
         for term, weight in weights.items():
             factor, node = self._multiple(term)
             factor *= weight
-            if type(factor) is Fraction or abs(factor) != 1:
-                p, q = factor.as_integer_ratio()
+            p, q = factor.as_integer_ratio()
+            if (abs(p), q) != (1, 1):
                 alike.setdefault((abs(p), q), []).append(len(items))
             items.append((factor, node, term))
         for places in alike.values():
@@ -85,12 +103,18 @@ class Sums:
             if node in merged:
                 factor, origin = factor + merged[node][0], None
             merged[node] = factor, origin
-        if len(merged) == len(weights):
-            return weights
-        return {
-            node if origin is None else origin: factor if origin is None else weights[origin]
-            for node, (factor, origin) in merged.items()
-        }
+        taken: list[tuple[int | Fraction, Expr]] = list(
+            (weight, term) for term, weight in weights.items()
+        )
+        if len(merged) < len(weights):
+            taken = [
+                (factor, node) if origin is None else (weights[origin], origin)
+                for node, (factor, origin) in merged.items()
+            ]
+        return (
+            [_times(k, term) for k, term in taken if k > 0],
+            [_times(-k, term) for k, term in taken if k < 0],
+        )
 
     def _multiple(self, term: Expr) -> tuple[int | Fraction, Expr]:
         """c and n where the term is c n, or u (c v) and the functions have n = u v."""
@@ -116,18 +140,6 @@ class Sums:
             if node is not None and node in self._own:
                 return 1 if positive else -1, node
         return 0, a
-
-
-def _in_multiples(a: Expr) -> bool:
-    """Whether it is c u, (c u) v or u (c v)."""
-    if a.op is not MUL:
-        return False
-    u, v = a.args
-    return (
-        type(u) is Const
-        or (u.op is MUL and type(u.args[0]) is Const)
-        or (v.op is MUL and type(v.args[0]) is Const)
-    )
 
 
 def _times(weight: int | Fraction, term: Expr) -> Expr:

@@ -126,6 +126,22 @@ def _sum(state: Brackets, token: Token, place: int) -> None:
         state.close_unseen(token)
         state.new_product()
     elif state.awaiting >= 0:
+        following = state.tokens[place + 1 : place + 2]
+        if not following or following[0].start > token.end:
+            state.need_argument()  # `sin + 1`; but `sin -x` is a sign
+        state.open_bare(token)
+    state.out.append(token)
+    state.ended = False
+
+
+def _product(state: Brackets, token: Token, place: int) -> None:
+    if state.ended or state.awaiting >= 0:
+        state.close_unseen(token)
+    out, frame = state.out, state.frames[-1]
+    frame.slash = len(out) if token.kind == "SLASH" else -1
+    frame.varying, frame.joint = 0, -1
+    if token.kind == "SLASH" and out and out[-1].text == "1":  # x^1/2 looks like x^(1/2)
+        sign = len(out) - (3 if len(out) > 2 and out[-2].kind == "MINUS" else 2)
         following = state.tokens[place + 1] if place + 1 < len(state.tokens) else token
         glued = following.kind == "NUMBER" and following.start == out[-1].end + 1
         if sign > 0 and out[sign].kind == "POW" and glued:
