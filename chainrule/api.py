@@ -171,6 +171,8 @@ class Derivation:
         12.0
         """
         d = self.data
+        known = set(_known(d.program))
+        values = {n if n in known else canonical_name(n): v for n, v in values.items()}
         entries = d.result.entries
         roots = [e for row in entries for e in row]
         missing = [s.name for s in free_symbols(roots) if s.name not in values]
@@ -253,11 +255,12 @@ def derive(
             max_paths=max_paths, point=point,
         )  # fmt: skip
     except DomainError as error:
-        if error.needs is None:
+        if error.at is None or error.needs is None:
             raise
         raise DomainError(
-            f"{error.message}: it needs {text(error.needs)}", needs=error.needs, hint=error.hint
-        ) from None
+            f"`{text(error.at)}` is nowhere a real number: it needs {text(error.needs)}",
+            at=error.at, needs=error.needs,
+        ) from None  # fmt: skip
     return Derivation(replace(data, joints=joints(data)), verify, timeout)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import chainrule as cr
 from chainrule.checking.numbers import evaluate
 from chainrule.core.expr import free_symbols
+from chainrule.core.table.abstract import function
 from chainrule.syntax.parser import parse_expression
 
 CASES = [
@@ -121,3 +123,29 @@ def test_every_style_gives_the_same_value(
         return
     for row, other_row in zip(first, other, strict=True):
         assert all(same_value(a, b, []) for a, b in zip(row, other_row, strict=True))
+
+
+def test_a_named_function_is_one_row() -> None:
+    assert function("f", 2) is function("f", 2, (0, 0))
+
+
+JOINTS = [
+    # program, (at, continuous, smooth, slopes) of each joint
+    ("abs(x)", [(0, True, False, (-1.0, 1.0))]),
+    ("x*abs(x)", [(0, True, True, (0.0, 0.0))]),
+    ("{0 if x == 0, x}", [(0, True, True, (1.0, 1.0))]),
+    ("{x^2 if x < 0, x}", [(0, True, False, (0.0, 1.0))]),
+    (
+        "{1 if x < 2, x^2 if x < 3, 9}",
+        [(2, False, False, (0.0, 4.0)), (3, True, False, (6.0, 0.0))],
+    ),
+    ("relu(2x - 1)", [(Fraction(1, 2), True, False, (0.0, 2.0))]),
+    ("floor(x)", []),
+    ("max(x, y)", []),
+]
+
+
+@pytest.mark.parametrize(("program", "joints"), JOINTS, ids=[p for p, _ in JOINTS])
+def test_what_happens_at_a_kink(program: str, joints: list[Any]) -> None:
+    found = cr.derive(program, verify="off").data.joints
+    assert [(j.at, j.continuous, j.smooth, j.slopes) for j in found] == joints

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from chainrule.checking.numbers import evaluate
-from chainrule.core.arithmetic import sub
+from chainrule.core.arithmetic import add, mul, sub
 from chainrule.core.expr import ZERO, Apply, Const, Expr, Sym, free_symbols, substitute
 from chainrule.derivation.backward import gradient
 from chainrule.derivation.simplify import simplify
@@ -37,7 +37,7 @@ def joints(derivation: Derivation) -> tuple[Joint, ...]:
                 evaluate([function, slope], {d.variables[0]: at + side * _NEAR}) for side in (-1, 1)
             ]
             left, right = [
-                [None if v is None else round(float(v), _DIGITS) for v in s] for s in sides
+                [None if v is None else round(float(v), _DIGITS) + 0.0 for v in s] for s in sides
             ]
             if None not in (*left, *right):
                 found.append(Joint(
@@ -65,6 +65,8 @@ def _root(distance: Expr, x: Sym) -> Fraction | None:
     (slope,) = gradient(distance, [x])
     slope = simplify(slope).result
     at_zero = simplify(substitute([distance], {x: ZERO})[0]).result
-    if isinstance(slope, Const) and isinstance(at_zero, Const) and slope.value != 0:
+    if not isinstance(slope, Const) or not isinstance(at_zero, Const) or slope.value == 0:
+        return None
+    if simplify(sub(distance, add(mul(slope, x), at_zero))).result is ZERO:
         return -Fraction(at_zero.value) / Fraction(slope.value)
     return None

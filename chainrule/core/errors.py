@@ -74,11 +74,13 @@ class ShapeError(ChainruleError):
 
 
 class DomainError(ChainruleError):
-    """A value outside the domain of an expression; `needs` is the relation that fails."""
+    """A value outside the domain of an expression: `at` needs the relation `needs`, which fails."""
 
-    def __init__(self, message: str, *, needs: Expr | None = None, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, at: Expr | None = None, needs: Expr | None = None, hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
-        self.needs = needs
+        self.at, self.needs = at, needs
 
 
 class UsageError(ChainruleError):

@@ -152,15 +152,11 @@ def const(value: Number, decimal: bool = False) -> Const:
     key: tuple[int, bool] | tuple[int, int, bool]
     if type(value) is int:
         key = (value, decimal)
+    elif isinstance(value, float):
+        known = floats.get(value)
+        return _from_float(value) if known is None else known
     else:
-        if isinstance(value, float):
-            known = floats.get(value)
-            if known is not None:
-                return known  # type: ignore[no-any-return]
-            if value != value or value in (float("inf"), float("-inf")):
-                raise ValueError(f"{value} is not a number an expression can hold")
-            value, decimal = _decimal(value), True
-        elif decimal and isinstance(value, Fraction):
+        if decimal and isinstance(value, Fraction):
             decimal = _terminates(value)
         if isinstance(value, Fraction) and value.denominator == 1:
             value = value.numerator
@@ -174,13 +170,17 @@ def const(value: Number, decimal: bool = False) -> Const:
     return node  # type: ignore[no-any-return]
 
 
-def _decimal(value: float) -> Fraction:
-    """The decimal number a float prints as."""
+def _from_float(value: float) -> Const:
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError(f"{value} is not a number an expression can hold")
     text = float.__repr__(value)
     whole, _, digits = text.partition(".")
     if digits.isdigit():  # several times faster than Fraction's own reading
-        return Fraction(int(whole + digits), 10 ** len(digits))
-    return Fraction(text)
+        exact = Fraction(int(whole + digits), 10 ** len(digits))
+    else:
+        exact = Fraction(text)
+    node = floats[value] = const(exact, True)
+    return node
 
 
 _MOST_DIGITS = 330

@@ -20,6 +20,8 @@ FIRST_SWEEP = 500_000
 applications: dict[Any, dict[tuple[Any, ...], Any]] = {}
 """For each operator a table from arguments to the application."""
 constants: dict[Any, Any] = {}
+floats: dict[float, Any] = {}
+"""A way past reading the digits; emptied by a sweep."""
 symbols: dict[Any, Any] = {}
 
 serials = count()
@@ -62,6 +64,7 @@ def sweep() -> bool:
 
 
 def _drop() -> None:
+    floats.clear()
     nodes: list[Any] = []
     for table in applications.values():
         nodes += table.values()

@@ -26,6 +26,7 @@ from chainrule.derivation.monomials import (
     exact_root,
     integral,
     magnitude,
+    radical,
     ratio,
     tidy,
 )
@@ -186,43 +187,57 @@ class Algebra:
             return self.product([(base, int(exponent))])
         if isinstance(base, Sum):
             common, node = self.base(base)
-            outside = exact_root(common, exponent) if common > 0 else None
-            if outside is None:
-                outside, node = 1, self.write(base)
-                self._values[node] = base
-            return self._rooted(outside, {node: exponent}, decimal)
+            if common < 0:
+                node = self.write(base.scaled(ratio(1, magnitude(common))))
+                self._values.setdefault(node, base.scaled(ratio(1, magnitude(common))))
+            out = Collector(self)
+            self._root_of_number(out, magnitude(common), exponent, decimal)
+            self._raise(out, node, exponent, decimal)
+            return out.finish()
         return self._root_of_product(base, exponent, decimal)
 
+    def _root_of_number(
+        self, out: Collector, value: Rational, exponent: Rational, decimal: bool
+    ) -> None:
+        """Times value^exponent, for value > 0."""
+        exact = exact_root(value, exponent)
+        if exact is not None:
+            out.times(Product(exact, {}), 1)
+            return
+        for prime, power in radical(value, exponent).items():
+            self._raise(out, const(prime), power, decimal)
+
+    def _raise(self, out: Collector, base: Expr, exponent: Rational, decimal: bool) -> None:
+        if decimal and not integral(exponent):
+            self.writer.decimals.add(base)
+        out.multiply(base, exponent)
+
     def _root_of_product(self, base: Product, exponent: Rational, decimal: bool) -> Value:
-        coefficient, outside = base.coefficient, None
-        if base.constant:
-            outside = exact_root(coefficient, exponent)
-            if outside is not None:
-                return Product(outside, {}, base.decimal)
-            return self._rooted(1, {self.write(base): exponent}, decimal)
-        rest = dict(base.powers)
-        out: dict[Expr, Rational] = {}
-        if coefficient > 0:
-            outside = exact_root(coefficient, exponent)
-        if outside is None:
-            outside = 1
+        coefficient = base.coefficient
+        out = Collector(self)
+        if coefficient == 0 or (base.decimal and exact_root(coefficient, exponent) is None):
+            if base.constant:
+                self._raise(out, self.write(base), exponent, decimal)
+                return out.finish()
         else:
-            coefficient = 1
-        for b in list(rest):
+            out.decimal = base.decimal
+            self._root_of_number(out, magnitude(coefficient), exponent, decimal)
+            coefficient = 1 if coefficient > 0 else -1
+        rest = dict(base.powers)
+        for b, e in base.powers.items():
             if is_exponential(b):  # positive, so that it may leave the root
-                out[b] = tidy(rest.pop(b) * exponent)
+                out.multiply(b, tidy(rest.pop(b) * exponent))
+            elif isinstance(b, Const) and b.value > 0 or (
+                isinstance(b, Apply) and b.op.notation == "constant"
+            ):
+                self._raise(out, b, tidy(rest.pop(b) * exponent), decimal)
         if coefficient == 1 and (len(rest) == 1 or all(self._even(b, e) for b, e in rest.items())):
-            collector = Collector(self)
-            collector.coefficient, collector.decimal = outside, base.decimal
-            for b, e in out.items():
-                collector.multiply(b, e)
             for b, e in rest.items():
-                self._root_of_power(collector, b, e, exponent, decimal)
-            return collector.finish()
-        if rest or coefficient != 1:
-            inner = self.write(Product(coefficient, rest, base.decimal))
-            out[inner] = exponent
-        return self._rooted(outside, out, decimal)
+                self._root_of_power(out, b, e, exponent, decimal)
+        elif rest or coefficient != 1:
+            inner = self.write(Product(coefficient, rest, base.decimal and coefficient != -1))
+            self._raise(out, inner, exponent, decimal)
+        return out.finish()
 
     def _even(self, base: Expr, exponent: Rational) -> bool:
         return (integral(exponent) and exponent % 2 == 0) or self.signs.interval(base).nonnegative
@@ -239,14 +254,7 @@ class Algebra:
             base_value = self.absolute(self.value(base))
             out.times(self.root(base_value, joint, decimal), 1)
             return
-        if decimal and not integral(joint):
-            self.writer.decimals.add(base)
-        out.multiply(base, joint)
-
-    def _rooted(self, outside: Rational, powers: dict[Expr, Rational], decimal: bool) -> Value:
-        if decimal:
-            self.writer.decimals.update(b for b, e in powers.items() if not integral(e))
-        return Product(outside, powers)
+        self._raise(out, base, joint, decimal)
 
     def absolute(self, value: Value) -> Value:
         """|value|."""
@@ -257,20 +265,12 @@ class Algebra:
                 flip = known.nonnegative == (common > 0)
                 return value if flip else value.scaled(-1)
             return Product(magnitude(common), {apply(ABS, node): 1})
-        outside = Collector(self)
-        outside.coefficient, outside.decimal = magnitude(value.coefficient), value.decimal
-        inside: dict[Expr, Rational] = {}
+        out = Collector(self)  # |x*y| is |x|*|y|; it is written in one
+        out.coefficient, out.decimal = magnitude(value.coefficient), value.decimal
         for base, exponent in value.powers.items():
-            if self._even(base, exponent) or not integral(exponent):
-                outside.multiply(base, exponent)
-            else:
-                inside[base] = exponent
-        if len(inside) == 1:
-            ((base, exponent),) = inside.items()
-            outside.multiply(apply(ABS, base), exponent)
-        elif inside:
-            outside.multiply(apply(ABS, self.write(Product(1, inside))), 1)
-        return outside.finish()
+            plain = self._even(base, exponent) or not integral(exponent)
+            out.multiply(base if plain else apply(ABS, base), exponent)
+        return out.finish()
 
     # ------------------------------------------------------------------------ sums
 

@@ -6,6 +6,7 @@ u^2, `tan(u)*cos(u)` is sin(u).
 
 from __future__ import annotations
 
+from math import floor
 from typing import TYPE_CHECKING
 
 from chainrule.core.expr import Apply, Const, Expr, apply, const
@@ -103,7 +104,9 @@ class Collector:
                 rule = "cancel common factors" if cancels else "collect powers"
                 self._algebra.fired.add(rule)
             exponent += present
-        exponent = tidy(exponent)
+        self._set(base, tidy(exponent))
+
+    def _set(self, base: Expr, exponent: Rational) -> None:
         if magnitude(exponent) > _LARGEST_EXPONENT:
             raise TooLarge
         if exponent:
@@ -129,10 +132,8 @@ class Collector:
             if isinstance(base, Const):
                 changed |= self._settle_number(base, exponent)
             elif isinstance(base, Apply):
-                if base.op is ABS:
-                    changed |= self._settle_absolute(base, exponent)
-                elif base.op is SIGN:
-                    changed |= self._settle_sign(base, exponent)
+                if base.op is ABS or base.op is SIGN:
+                    changed |= self._settle_bars(base.args[0])
                 elif base.op is CBRT:
                     changed |= self._settle_cube_root(base, exponent)
                 elif base.op.name in _INVERSE:
@@ -145,27 +146,15 @@ class Collector:
         return self.powers.pop(base)
 
     def _settle_number(self, base: Const, exponent: Rational) -> bool:
+        """2^(3/2) is 2*2^(1/2), and 2^(-1/2) is 2^(1/2)/2."""
         value = base.value
-        whole = int(exponent)  # toward zero
-        if whole and bits(value) * abs(whole) <= LARGEST_BITS and value != 0:
-            rest = tidy(self._take(base) - whole)
-            if rest:
-                self.powers[base] = rest
-            self._scale(value, whole)
-            self.decimal = self.decimal or base.decimal
-            return True
-        if isinstance(value, int) and value > 1 and exponent < 0 and not integral(exponent):
-            if self.coefficient and self.coefficient.numerator % value == 0:
-                self.coefficient = ratio(self.coefficient, value)
-                self.powers[base] = tidy(exponent + 1)
-                return True
-        elif isinstance(value, int) and value > 1 and 0 < exponent < 1 and (
-            self.coefficient.denominator % value == 0
-        ):
-            self.coefficient = tidy(self.coefficient * value)
-            self.powers[base] = tidy(exponent - 1)
-            return True
-        return False
+        whole = floor(exponent) if value > 0 else int(exponent)
+        if not whole or value == 0 or bits(value) * abs(whole) > LARGEST_BITS:
+            return False
+        self._set(base, tidy(exponent - whole))
+        self._scale(value, whole)
+        self.decimal = self.decimal or base.decimal
+        return True
 
     def _settle_base(self, base: Apply, exponent: Rational) -> bool:
         """Bring a sum into its one form; open a product that is no longer under a root."""
@@ -201,64 +190,39 @@ class Collector:
             return node
         return node if value.coefficient == 1 and value.powers == {node: 1} else None
 
-    def _settle_absolute(self, base: Apply, exponent: Rational) -> bool:
-        (inner,) = base.args
-        if integral(exponent) and exponent % 2 == 0:
-            self._algebra.fired.add("square of an absolute value")
-            self._take(base)
-            self.times(self._algebra.value(inner), int(exponent))
-            return True
+    def _settle_bars(self, inner: Expr) -> bool:
+        """|u|^a * sign(u)^b * u^c as a power of u, of |u|, or u^(m - 1)*|u|."""
         node = self._single(inner)
-        if node is None or not integral(exponent):
+        bars, sign = apply(ABS, inner), apply(SIGN, inner)
+        a, b = self.powers.get(bars, 0), self.powers.get(sign, 0)
+        c = 0 if node is None else self.powers.get(node, 0)
+        c = c if integral(c) else 0
+        if not integral(a) or not integral(b):
             return False
-        other = self.powers.get(node)
-        if other is None or not integral(other):
-            return False
-        if exponent < 0 < other or other < 0 < exponent:
-            # u/|u| is sign(u) and |u|/u is too, where they are defined.
-            self._algebra.fired.add("cancel common factors")
-            step = 1 if exponent > 0 else -1
-            del self.powers[base]
-            del self.powers[node]
-            self.multiply(base, exponent - step)
-            self.multiply(node, other + step)
-            self.multiply(apply(SIGN, node), 1)
-            return True
-        return False
-
-    def _settle_sign(self, base: Apply, exponent: Rational) -> bool:
-        (inner,) = base.args
-        if not integral(exponent):
-            return False
-        if exponent > 2 or exponent < 0:
-            self.powers[base] = 1 if exponent % 2 else 2
-            if exponent < 0 and not exponent % 2:
-                del self.powers[base]
-            return True
-        node = self._single(inner)
-        if node is None:
-            return False
-        other = self.powers.get(node, 0)
-        bars = apply(ABS, node)
-        if integral(other) and other > 0:
-            self._take(base)
-            del self.powers[node]
-            self.multiply(base, exponent - 1)
-            self.multiply(node, other - 1)
-            self.multiply(bars, 1)
-        elif integral(other) and other < 0:  # u/|u| is sign(u), so sign(u)/u is 1/|u|
-            self._take(base)
-            self.multiply(base, exponent - 1)
-            self.multiply(node, 1)
-            self.multiply(bars, -1)
-        elif self.powers.get(bars, 0) > 0:
-            self._take(base)
-            self.multiply(base, exponent - 1)
-            self.multiply(bars, -1)
-            self.multiply(node, 1)
+        size, odd = a + c, (b + c) % 2
+        if a >= 0 and b >= 0 and size == 0:  # sign(u)^2 is 0 at 0
+            wanted = (0, 2 - odd, 0)
+        elif size % 2 == odd:
+            wanted = (0, 0, size)
+        elif not odd:
+            wanted = (size, 0, 0)
+        elif size == 0:
+            wanted = (0, 1, 0)
         else:
+            step = 1 if size > 0 else -1
+            wanted = (step, 0, size - step)
+        if wanted == (a, b, c):
             return False
-        self._algebra.fired.add("absolute value and sign")
+        plain = b == 0 == c
+        self._algebra.fired.add(
+            "square of an absolute value" if plain else "absolute value and sign"
+        )
+        self._set(bars, wanted[0])
+        self._set(sign, wanted[1])
+        if node is None:
+            self.times(self._algebra.value(inner), int(wanted[2]))
+        else:
+            self._set(node, wanted[2])
         return True
 
     def _settle_cube_root(self, base: Apply, exponent: Rational) -> bool:

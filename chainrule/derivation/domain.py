@@ -23,6 +23,7 @@ def ledger(
         DomainError: a function is nowhere a real number, as ln(-1).
     """
     active = depends_on(functions, variables)
+    conditions = _conditions(functions)
     needed: dict[Expr, None] = {}
     kinks: dict[Kink, None] = {}
     unguarded = _unguarded(functions)
@@ -32,17 +33,27 @@ def ledger(
         for relation in node.op.domain(*node.args) if node in unguarded else ():
             truth = holds(relation)
             if truth is False:
-                raise DomainError("the expression is nowhere a real number", needs=relation)
+                raise DomainError("nowhere a real number", at=node, needs=relation)
             if truth is None:
                 needed[relation] = None
         if node in active:
             for relation in node.op.smooth(*node.args) if node in unguarded else ():
                 if holds(relation) is not True:
                     needed[relation] = None
-            for kink in node.op.kinks(*node.args):
+            for kink in node.op.kinks(*node.args) if node not in conditions else ():
                 if not active.isdisjoint(kink.where.args) and holds(kink.where) is not False:
                     kinks[kink] = None
     return tuple(needed), tuple(kinks)
+
+
+def _conditions(functions: Sequence[Expr]) -> set[Expr]:
+    """Relations that are the condition of a case: the case has the kink."""
+    return {
+        a
+        for node in topological(functions)
+        if isinstance(node, Apply) and node.op is PIECEWISE
+        for a in node.args[1 : len(node.args) // 2 * 2 : 2]
+    }
 
 
 def _unguarded(functions: Sequence[Expr]) -> set[Expr]:

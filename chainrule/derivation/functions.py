@@ -109,7 +109,7 @@ def _sign(algebra: Algebra, arg: Value) -> Value | None:
         return Product(1 if number > 0 else -1, {apply(SIGN, node): 1})
     if arg.coefficient == 0:
         return NOTHING
-    rest: dict[Expr, Rational] = {}
+    powers: dict[Expr, Rational] = {}
     flip = arg.coefficient < 0
     for base, exponent in arg.powers.items():
         interval = algebra.signs.interval(base)
@@ -117,13 +117,12 @@ def _sign(algebra: Algebra, arg: Value) -> Value | None:
             continue
         if interval.negative:
             flip ^= bool(exponent % 2)
-            continue
-        # sign(u^3) is sign(u); sign(1/u) too, where it is defined.
-        rest[base] = 1 if integral(exponent) and exponent % 2 else exponent
-    outside = -1 if flip else 1
-    if not rest:
-        return Product(outside, {})
-    return Product(outside, {apply(SIGN, algebra.write(Product(1, rest))): 1})
+        elif not integral(exponent) or exponent % 2:
+            # sign(u^3) is sign(u); so is that of 1/u and of a root, where they are defined.
+            powers[apply(SIGN, base)] = 1
+        elif exponent > 0:
+            powers[apply(SIGN, base)] = 2
+    return Product(-1 if flip else 1, powers)
 
 
 def _logarithm(algebra: Algebra, arg: Value) -> Value | None:

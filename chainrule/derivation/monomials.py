@@ -143,3 +143,31 @@ def _integer_root(value: int, degree: int) -> int | None:
         if better >= guess:
             return guess if guess**degree == value else None
         guess = better
+
+
+def radical(value: Rational, exponent: Rational) -> dict[int, Rational]:
+    """value^exponent for value > 0, as powers of primes (a large factor stays as it is).
+
+    >>> radical(Fraction(12), Fraction(1, 2))
+    {2: 1, 3: Fraction(1, 2)}
+    """
+    powers: dict[int, Rational] = {}
+    for number, sign in ((value.numerator, 1), (value.denominator, -1)):
+        for prime, count in _factors(number).items():
+            powers[prime] = tidy(sign * count * exponent)
+    return powers
+
+
+def _factors(number: int) -> dict[int, int]:
+    if number.bit_length() > 256:
+        return {number: 1}
+    found: dict[int, int] = {}
+    divisor = 2
+    while divisor * divisor <= number and divisor < 1000:
+        while number % divisor == 0:
+            number //= divisor
+            found[divisor] = found.get(divisor, 0) + 1
+        divisor += 1 if divisor == 2 else 2
+    if number > 1:
+        found[number] = found.get(number, 0) + 1
+    return found

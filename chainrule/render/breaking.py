@@ -78,27 +78,34 @@ def lines(box: Box, room: float, depth: int = 0) -> list[Box]:
     if depth > _DEEPEST or width(box) <= room:
         return [box]
     room = max(room, 6.0)
-    out: list[Box] = []
-    line: list[Box] = []
-    taken = 0.0
-    last: tuple[int, int, float] | None = None  # the best place here: rank, index, width before
+    pieces = []
     for piece in _pieces(box):
-        rank = _rank(piece)
-        if rank is not None and line:
-            keep = last is not None and last[0] < rank and last[2] > room / 3
-            last = last if keep else (rank, len(line), taken)
-        piece_width = width(piece)
-        if piece_width > room - _LEAD:
-            piece = _opened(piece, room - _LEAD, depth + 1)
-            piece_width = width(piece)
-        line.append(piece)
-        taken += piece_width
-        if taken > room and last is not None:
-            out.append(_line(line[: last[1]]))
-            line = [_leading(line[last[1]]), *line[last[1] + 1 :]]
-            taken, last = _INDENT + sum(map(width, line)), None
-    out.append(_line(line))
+        wide = width(piece) > room - _LEAD
+        pieces.append(_opened(piece, room - _LEAD, depth + 1) if wide else piece)
+    widths = [width(piece) for piece in pieces]
+    out = []
+    start = 0
+    while start < len(pieces):
+        stop = _end(pieces, widths, start, room - (_INDENT if out else 0.0))
+        first = _leading(pieces[start]) if out else pieces[start]
+        out.append(_line([first, *pieces[start + 1 : stop]]))
+        start = stop
     return out
+
+
+def _end(pieces: list[Box], widths: list[float], start: int, room: float) -> int:
+    """Where the line that begins at `start` ends: before its lowest sign that is not too early."""
+    taken = 0.0
+    best: tuple[bool, int, int] | None = None
+    for i in range(start, len(pieces)):
+        rank = _rank(pieces[i])
+        if i > start and rank is not None and (best is None or taken <= room):
+            place = (taken < room / 3, rank, -i)
+            best = place if best is None else min(best, place)
+        taken += widths[i]
+        if taken > room and best is not None:
+            return -best[2]
+    return len(pieces)
 
 
 def _pieces(box: Box) -> Iterator[Box]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from chainrule.core.arithmetic import ADD
-from chainrule.core.expr import ZERO, Apply, Expr, free_symbols, symbol
+from chainrule.core.expr import ZERO, Apply, Expr, const, free_symbols, symbol
 from chainrule.core.ops import Kink
 from chainrule.core.program import Notice
 from chainrule.derivation.steps import (
     Chain,
     Derivation,
     Formula,
+    Joint,
     Line,
     Matrix,
     Method,
@@ -322,13 +323,27 @@ def _validity(d: Derivation) -> Iterator[Block]:
         yield Paragraph((all_real, *_names(d.variables), "."))
     for kink in d.kinks:
         yield Paragraph(_kink(kink), "note")
+    for joint in d.joints:
+        yield Paragraph(_joint(joint), "note")
     for remark in d.remarks:
         yield Paragraph((remark[:1].upper() + remark[1:].rstrip(".") + ".",), "note")
 
 
 def _kink(kink: Kink) -> Prose:
     where = condition(kink.where)
-    return ("No derivative where ", *where, f"; the convention there: {kink.convention}.")
+    return ("Kink where ", *where, f"; the convention used there: {kink.convention}.")
+
+
+def _joint(joint: Joint) -> Prose:
+    place = Math((symbol(joint.variable), const(joint.at)))
+    (left, right), (below, above) = joint.values, joint.slopes
+    if not joint.continuous:
+        found = f" the value jumps from {left:.6g} to {right:.6g}: no derivative there."
+    elif not joint.smooth:
+        found = f" the slope is {below:.6g} to the left and {above:.6g} to the right: no derivative there."
+    else:
+        found = f" values and slopes meet: the derivative there is {above:.6g}."
+    return ("At ", place, found)
 
 
 def condition(relation: Expr) -> Prose:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.core.arithmetic import ADD, MUL, mul
-from chainrule.core.expr import MINUS_ONE, ONE, TWO, ZERO, Apply, Expr, topological
+from chainrule.core.expr import MINUS_ONE, ONE, TWO, ZERO, Apply, Const, Expr, topological
 from chainrule.derivation.backward import Terms, finished, varying
 from chainrule.symbolic.sums import Sums
 
@@ -48,41 +48,51 @@ class LocalDerivatives:
         for i, y in enumerate(ys):
             if y in active:
                 self._join(i, ONE, [(y, ONE)])
+        below, users, join = self.below, self.users, self._join
         for node in reversed(nodes):
-            users = self.users[node]
-            if not users:  # all partials by it are 0
-                del self.users[node]
-                continue
-            edges = _local(node, active)
-            if len(users) == 1:
-                user = users[0]
-                label = self._label(user, node)
-                if label is ONE or label is MINUS_ONE or len(edges) == 1:
-                    del self.below[user][node], self.users[node]
-                    self._join(user, label, edges)
+            above = users[node]
+            if len(above) == 1:
+                user = above[0]
+                labels = below[user]
+                label = labels[node]
+                if type(label) is list:
+                    label = labels[node] = self.sums.total(label)
+                edges = _local(node, active)
+                if len(edges) == 1 or label is ONE or label is MINUS_ONE:
+                    del labels[node], users[node]
+                    join(user, label, edges)
                     continue
+            elif not above:  # all partials by it are 0
+                del users[node]
+                continue
+            else:
+                edges = _local(node, active)
             self.inner.append(node)
-            self.below[node] = {}
-            self._join(node, ONE, edges)
+            below[node] = {}
+            join(node, ONE, edges)
 
     def _label(self, user: Vertex, argument: Expr) -> Expr:
         label = self.below[user][argument]
         return self.sums.total(label) if isinstance(label, list) else label
 
-    def _join(self, user: Vertex, label: Expr, edges: Sequence[Edge]) -> None:
+    def _join(self, user: Vertex, label: Terms, edges: Sequence[Edge]) -> None:
         """Add to the edges of `user` those of a vertex that an edge with `label` led to."""
-        labels, users, product = self.below[user], self.users, self.sums.product
-        for argument, other in edges:
-            term = other if label is ONE else product(label, other)
-            if term is ZERO:
-                continue
+        labels, users = self.below[user], self.users
+        plain = type(label) is not Const
+        for argument, term in edges:
+            if label is not ONE:
+                if plain and type(term) is not Const:
+                    term = mul(label, term)
+                else:
+                    term = self.sums.product(label, term)
+                    if term is ZERO:
+                        continue
             present = labels.get(argument)
             if present is None:
                 labels[argument] = term
-                above = users.get(argument)
-                if above is not None:
-                    above.append(user)
-            elif isinstance(present, list):
+                if argument in users:
+                    users[argument].append(user)
+            elif type(present) is list:
                 present.append(term)
             else:
                 labels[argument] = [present, term]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import count
 from typing import Any
 from zlib import crc32
@@ -29,7 +28,9 @@ class AbstractOperator(Operator):
         return function, (self.name, len(self.orders), self.orders)
 
 
-@lru_cache(maxsize=4096)
+_rows: dict[tuple[str, tuple[int, ...]], AbstractOperator] = {}
+
+
 def function(name: str, arity: int, orders: tuple[int, ...] = ()) -> AbstractOperator:
     """The row of the function `name` of `arity` arguments, or of one of its derivatives.
 
@@ -38,9 +39,14 @@ def function(name: str, arity: int, orders: tuple[int, ...] = ()) -> AbstractOpe
     >>> f.partial(apply(f, symbol("x"), symbol("y")), 1).op.orders
     (0, 1)
     """
-    if len(orders) != arity:
-        orders = (0,) * arity
+    orders = orders or (0,) * arity
+    row = _rows.get((name, orders))
+    if row is None:
+        row = _rows.setdefault((name, orders), _row(name, arity, orders))
+    return row
 
+
+def _row(name: str, arity: int, orders: tuple[int, ...]) -> AbstractOperator:
     def partial(slot: int) -> Any:
         raised = tuple(k + (i == slot) for i, k in enumerate(orders))
         return lambda node, *args: apply(function(name, arity, raised), *args)
