@@ -134,6 +134,7 @@ JOINTS = [
     ("abs(x)", [(0, True, False, (-1.0, 1.0))]),
     ("x*abs(x)", [(0, True, True, (0.0, 0.0))]),
     ("{0 if x == 0, x}", [(0, True, True, (1.0, 1.0))]),
+    ("{5 if x == 0, x}", [(0, False, False, (1.0, 1.0))]),
     ("{x^2 if x < 0, x}", [(0, True, False, (0.0, 1.0))]),
     (
         "{1 if x < 2, x^2 if x < 3, 9}",

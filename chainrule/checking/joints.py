@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 from chainrule.checking.numbers import evaluate
 from chainrule.core.arithmetic import add, mul, sub
@@ -33,18 +34,28 @@ def joints(derivation: Derivation) -> tuple[Joint, ...]:
         if any(len(by) != 1 for row in d.targets for t in row for _, _, by in t.terms):
             continue
         for at in sorted(set(_locations(derivation))):
-            sides = [
-                evaluate([function, slope], {d.variables[0]: at + side * _NEAR}) for side in (-1, 1)
-            ]
-            left, right = [
-                [None if v is None else round(float(v), _DIGITS) + 0.0 for v in s] for s in sides
-            ]
-            if None not in (*left, *right):
-                found.append(Joint(
-                    output, d.variables[0], at if at.denominator != 1 else at.numerator,
-                    (left[0], right[0]), (left[1], right[1]),  # type: ignore[arg-type]
-                ))  # fmt: skip
+            points = [{d.variables[0]: at + side * _NEAR} for side in (-1, 0, 1)]
+            rows = [evaluate([function, slope], point) for point in points]
+            values = _rounded([row[0] for row in rows])
+            slopes = _rounded([rows[0][1], rows[2][1]])
+            if values is not None and slopes is not None:
+                place = at if at.denominator != 1 else at.numerator
+                found.append(
+                    Joint(
+                        output,
+                        d.variables[0],
+                        place,
+                        (values[0], values[1], values[2]),
+                        (slopes[0], slopes[1]),
+                    )
+                )
     return tuple(found)
+
+
+def _rounded(values: Sequence[Any]) -> list[float] | None:
+    if any(v is None for v in values):
+        return None
+    return [round(float(v), _DIGITS) + 0.0 for v in values]
 
 
 def _locations(derivation: Derivation) -> Iterator[Fraction]:

@@ -157,18 +157,22 @@ class Result(NamedTuple):
 
 
 class Joint(NamedTuple):
-    """What happens at a kink: the output's value and slope just left and just right of it."""
+    """What happens at a kink.
+
+    `values` are the output's just left of it, there, and just right of it; `slopes` just left
+    and just right.
+    """
 
     output: str
     variable: str
     at: Number
-    values: tuple[float, float]
+    values: tuple[float, float, float]
     slopes: tuple[float, float]
 
     @property
     def continuous(self) -> bool:
         """Whether the values meet."""
-        return self.values[0] == self.values[1]
+        return len(set(self.values)) == 1
 
     @property
     def smooth(self) -> bool:

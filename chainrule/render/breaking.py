@@ -83,7 +83,7 @@ def lines(box: Box, room: float, depth: int = 0) -> list[Box]:
         wide = width(piece) > room - _LEAD
         pieces.append(_opened(piece, room - _LEAD, depth + 1) if wide else piece)
     widths = [width(piece) for piece in pieces]
-    out = []
+    out: list[Box] = []
     start = 0
     while start < len(pieces):
         stop = _end(pieces, widths, start, room - (_INDENT if out else 0.0))

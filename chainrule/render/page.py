@@ -336,9 +336,11 @@ def _kink(kink: Kink) -> Prose:
 
 def _joint(joint: Joint) -> Prose:
     place = Math((symbol(joint.variable), const(joint.at)))
-    (left, right), (below, above) = joint.values, joint.slopes
-    if not joint.continuous:
+    (left, here, right), (below, above) = joint.values, joint.slopes
+    if left != right:
         found = f" the value jumps from {left:.6g} to {right:.6g}: no derivative there."
+    elif not joint.continuous:
+        found = f" the value is {here:.6g}, but {left:.6g} around it: no derivative there."
     elif not joint.smooth:
         found = f" the slope is {below:.6g} to the left and {above:.6g} to the right: no derivative there."
     else:
