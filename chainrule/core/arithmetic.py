@@ -53,13 +53,14 @@ def add(a: Expr, b: Expr) -> Expr:
     if b.op is NEG:
         odd, b = _unsigned(b)
         return sub(a, b) if odd else add(a, b)
-    if type(a) is Const:
-        if type(b) is Const:
-            return const(a.value + b.value, a.decimal or b.decimal)
-        if a.value == 0:
-            return b
-    elif type(b) is Const and b.value == 0:
-        return a
+    if a.op is None or b.op is None:
+        if type(a) is Const:
+            if type(b) is Const:
+                return const(a.value + b.value, a.decimal or b.decimal)
+            if a.value == 0:
+                return b
+        elif type(b) is Const and b.value == 0:
+            return a
     key = (a, b)
     node = _sums.get(key)
     if node is None:
@@ -101,24 +102,27 @@ def neg(a: Expr) -> Expr:
 
 def mul(a: Expr, b: Expr) -> Expr:
     """The product a b; a constant goes first, a sign goes outside."""
-    if a is ONE:
-        return b
-    if b is ONE:
-        return a
-    if a.op is NEG or b.op is NEG:
+    p, q = a.op, b.op
+    if p is None or q is None:
+        if a is ONE:
+            return b
+        if b is ONE:
+            return a
+        if type(b) is Const:
+            a, b, q = b, a, p
+        if type(a) is Const:
+            value = a.value
+            if (
+                type(b) is Const
+                or q is NEG
+                or (q is MUL and type(b.args[0]) is Const)
+                or (type(value) is int and -1 <= value <= 1)
+            ):
+                return _scaled(a, b)
+    if p is NEG or q is NEG:
         odd_a, a = _unsigned(a)
         odd_b, b = _unsigned(b)
         return mul(a, b) if odd_a == odd_b else neg(mul(a, b))
-    if type(b) is Const:
-        a, b = b, a
-    if type(a) is Const:
-        value = a.value
-        if (
-            type(b) is Const
-            or (b.op is MUL and type(b.args[0]) is Const)
-            or (type(value) is int and -1 <= value <= 1)
-        ):
-            return _scaled(a, b)
     key = (a, b)
     node = _products.get(key)
     if node is None:

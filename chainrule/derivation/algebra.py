@@ -313,13 +313,24 @@ class Algebra:
         return terms[0] if terms else NOTHING
 
     def as_read(self, value: Sum) -> Value:
-        """A polynomial by falling degree; of two other terms, a positive one first."""
+        """A polynomial by falling degree; in other sums, a positive term first."""
         terms = list(value.terms)
         if all(self.measure.rank(b)[0] < 2 and e > 0 for t in terms for b, e in t.powers.items()):
             return self.of_terms(self.ordered(terms))
-        if len(terms) == 2 and terms[0].coefficient < 0 < terms[1].coefficient:
-            terms.reverse()
-        return self.of_terms(terms)
+        return self.of_terms(_positive_first(terms))
+
+    def as_factor(self, terms: list[Product]) -> tuple[int, Value]:
+        """A sign, and the sum with a positive term in front."""
+        terms = self.ordered(terms)
+        sign = 1
+        if len(terms) > 1 and terms[0].coefficient < 0:
+            leading = self._is_polynomial(terms[0]) and len(terms) > 2
+            if leading or all(t.coefficient < 0 for t in terms):
+                terms, sign = [t.scaled(-1) for t in terms], -1
+        return sign, self.of_terms(_positive_first(terms))
+
+    def _is_polynomial(self, term: Product) -> bool:
+        return all(self.measure.rank(b)[0] < 2 for b in term.powers)
 
     def ordered(self, terms: list[Product]) -> list[Product]:
         """By falling degree, numbers last; of two terms, a positive one first."""
@@ -328,11 +339,19 @@ class Algebra:
         rank = self.measure.rank
 
         def order(term: Product) -> tuple[object, ...]:
-            polynomial = all(rank(b)[0] < 2 for b in term.powers)
             bases = sorted((rank(b), -e) for b, e in term.powers.items())
-            return (term.constant, not polynomial, -sum(term.powers.values()), bases)
+            return (term.constant, not self._is_polynomial(term), -sum(term.powers.values()), bases)
 
         terms = sorted(terms, key=order)
         if len(terms) == 2 and terms[0].coefficient < 0 < terms[1].coefficient:
             terms.reverse()
         return terms
+
+
+def _positive_first(terms: list[Product]) -> list[Product]:
+    """A positive term in front, rather no number; the others as they came."""
+    if not terms or terms[0].coefficient > 0:
+        return terms
+    positive = [t for t in terms if t.coefficient > 0]
+    first = next((t for t in positive if not t.constant), positive[0] if positive else None)
+    return terms if first is None else [first, *[t for t in terms if t is not first]]

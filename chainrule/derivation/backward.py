@@ -8,12 +8,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from typing import Any
 
 from chainrule.core.arithmetic import ADD, MUL, NEG, add, mul, neg, sub
 from chainrule.core.expr import MINUS_ONE, ONE, TWO, ZERO, Apply, Const, Expr, const, topological
 
-Terms = Expr | list[Expr]
-"""An expression, or the terms of a sum that is not written yet."""
+
+class Minus:
+    """The negative of an expression, as long as it is not written: it may end in a difference."""
+
+    __slots__ = ("of",)
+    of: Expr
+
+    def __init__(self, of: Expr) -> None:
+        self.of = of
+
+
+Signed = Expr | Minus
+Terms = Signed | list[Signed]
+"""A term, or the terms of a sum that is not written yet."""
 
 
 def gradient(y: Expr, xs: Sequence[Expr], seed: Expr = ONE) -> list[Expr]:
@@ -31,69 +44,87 @@ def pull(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Sequence[Expr]) -> list[
     """The derivatives by each of `xs` of the sum of `ys` times `seeds`."""
     active = set(xs)
     nodes = varying(topological(ys), active)
-    adjoint: dict[Expr, Terms] = {}
+    adjoint: dict[Expr, Any] = {}  # of Terms; `type(…) is` is quicker than isinstance
     get, pop = adjoint.get, adjoint.pop
 
-    def put(argument: Expr, term: Expr) -> None:
+    def put(argument: Expr, term: Signed) -> None:
         present = get(argument)
         if present is None:
             adjoint[argument] = term
         elif type(present) is list:
             present.append(term)
         else:
-            adjoint[argument] = [present, term]  # type: ignore[list-item]
+            adjoint[argument] = [present, term]
 
     for y, seed in zip(ys, seeds, strict=True):
         put(y, seed)
     for node in reversed(nodes):
-        bar = pop(node, ZERO)
+        signed = bar = pop(node, ZERO)
         if type(bar) is list:
-            bar = total(bar)
+            signed = bar = total(bar)
+        negative = type(bar) is Minus
+        if negative:
+            bar = bar.of
         if bar is ZERO:
             continue
         op, args = node.op, node.args
-        if op is MUL:  # the two commonest rows, without the detour over the table
+        if op is MUL:  # the commonest rows, without the detour over the table
             a, b = args
             if a is b:
-                put(a, mul(TWO, mul(bar, a)))
+                term = mul(TWO, mul(bar, a))
+                put(a, Minus(term) if negative else term)
                 continue
             if b in active:
-                put(b, mul(bar, a))
+                term = mul(bar, a)
+                put(b, Minus(term) if negative else term)
             if a in active:
-                put(a, mul(bar, b))
+                term = mul(bar, b)
+                put(a, Minus(term) if negative else term)
         elif op is ADD:
             a, b = args
             if b in active:
-                put(b, bar)
+                put(b, signed)
             if a in active:
-                put(a, bar)
+                put(a, signed)
         else:
             for slot, argument in enumerate(args):
                 if argument in active:
-                    partial = op.partial(node, slot)
-                    # A sign stays outside, so that it ends in a difference.
-                    term = neg(bar) if partial is MINUS_ONE else mul(bar, partial)
+                    flip, partial = local(node, slot)
+                    term = mul(bar, partial)
                     if term is not ZERO:
-                        put(argument, term)
-    slopes = [get(x, ZERO) for x in xs]
-    return [finished(total(slope) if isinstance(slope, list) else slope) for slope in slopes]
+                        put(argument, Minus(term) if negative is not flip else term)
+    return [finished(get(x, ZERO)) for x in xs]
 
 
 def tangents(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
     """The directional derivatives of `ys` along `direction` (symbol to component)."""
-    dot: dict[Expr, Expr] = dict(direction)
+    dot: dict[Expr, Signed] = dict(direction)
     for node in varying(topological(ys), set(direction)):
-        terms = []
+        terms: list[Signed] = []
         for slot, argument in enumerate(node.args):
             push = dot.get(argument)
             if push is not None:
-                partial = node.op.partial(node, slot)
-                term = neg(push) if partial is MINUS_ONE else mul(partial, push)
+                negative, partial = local(node, slot)
+                if isinstance(push, Minus):
+                    push, negative = push.of, not negative
+                term = mul(partial, push)
                 if term is not ZERO:
-                    terms.append(term)
+                    terms.append(Minus(term) if negative else term)
         if terms:
-            dot[node] = total(terms)
+            dot[node] = terms[0] if len(terms) == 1 else total(terms)
     return [finished(dot.get(y, ZERO)) for y in ys]
+
+
+def local(node: Apply, slot: int) -> tuple[bool, Expr]:
+    """Whether the local derivative has a sign, and what stands behind it."""
+    op = node.op
+    if op.arity[1] is None:
+        partial = op.partials[0](node, slot)
+    else:
+        partial = op.partials[slot](node, *node.args)
+    if partial is MINUS_ONE:
+        return True, ONE
+    return (True, partial.args[0]) if partial.op is NEG else (False, partial)
 
 
 def varying(order: Sequence[Expr], active: set[Expr]) -> list[Apply]:
@@ -111,42 +142,44 @@ def varying(order: Sequence[Expr], active: set[Expr]) -> list[Apply]:
     return nodes
 
 
-def total(terms: Sequence[Expr]) -> Expr:
+def total(terms: Sequence[Signed]) -> Signed:
     """The sum: equal terms are counted, positive ones come first.
 
     >>> from chainrule.core.expr import symbol
     >>> x, y = symbol("x"), symbol("y")
-    >>> total([neg(x), y, y])
+    >>> total([Minus(x), y, y])
     sub(mul(2, y), x)
     """
-    if len(terms) == 2:
-        a, b = terms
-        if a is b:
-            return mul(TWO, a)
-        if a.op is not NEG:
-            return add(a, b)
-    plus = _counted([t for t in terms if t.op is not NEG])
-    minus = _counted([t.args[0] for t in terms if t.op is NEG])
+    plus: list[Expr] = []
+    minus: list[Expr] = []
+    for term in terms:
+        if isinstance(term, Minus):
+            minus.append(term.of)
+        else:
+            plus.append(term)
+    plus, minus = _counted(plus), _counted(minus)
     if plus:
         return reduce(sub, minus, reduce(add, plus))
-    return neg(reduce(add, minus)) if minus else ZERO
+    return Minus(reduce(add, minus)) if minus else ZERO
 
 
-def finished(a: Expr) -> Expr:
-    """The same with a sign drawn into a constant factor.
+def finished(terms: Terms) -> Expr:
+    """The expression itself; a sign is drawn into a constant factor.
 
     >>> from chainrule.core.expr import symbol
-    >>> finished(neg(mul(TWO, symbol("x"))))
+    >>> finished(Minus(mul(TWO, symbol("x"))))
     mul(-2, x)
     """
-    if a.op is NEG and a.args[0].op is MUL:
-        c, rest = a.args[0].args
-        if type(c) is Const:
-            return mul(neg(c), rest)
-    return a
+    signed = total(terms) if isinstance(terms, list) else terms
+    if isinstance(signed, Minus):
+        term = signed.of
+        if term.op is MUL and type(term.args[0]) is Const:
+            return mul(neg(term.args[0]), term.args[1])
+        return neg(term)
+    return signed
 
 
 def _counted(terms: list[Expr]) -> list[Expr]:
-    if len(set(terms)) == len(terms):
+    if len(terms) < 2 or len(set(terms)) == len(terms):
         return terms
     return [t if k == 1 else mul(const(k), t) for t, k in Counter(terms).items()]

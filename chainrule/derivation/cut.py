@@ -99,17 +99,11 @@ class _Cutter:
         order = postorder(root)
         uses = Counter(a for node in order for a in node.args)
         pieces: dict[Expr, _Piece] = {}
-        conditions: set[Expr] = set()
         for node in order:
-            if isinstance(node, Apply) and node.op is PIECEWISE:
-                conditions.update(node.args[1 : len(node.args) // 2 * 2 : 2])
-        for node in order:
-            pieces[node] = self.piece(node, pieces, uses, conditions)
+            pieces[node] = self.piece(node, pieces, uses)
         return pieces[root]
 
-    def piece(
-        self, node: Expr, pieces: dict[Expr, _Piece], uses: Counter[Expr], conditions: set[Expr]
-    ) -> _Piece:
+    def piece(self, node: Expr, pieces: dict[Expr, _Piece], uses: Counter[Expr]) -> _Piece:
         if node in self.known:
             return _Piece("name", self.known[node], (self.known[node],))
         if isinstance(node, Sym):
@@ -118,10 +112,10 @@ class _Cutter:
             )
         if not isinstance(node, Apply) or all(pieces[a].kind == "constant" for a in node.args):
             return _Piece("constant", node)
-        if node in conditions:
-            # Conditions have no slope: they stay written over the variables.
-            return _Piece("constant", self.inline(node, pieces))
         args = [pieces[a] for a in node.args]
+        for i in condition_slots(node):
+            # Conditions have no slope: they stay written over the variables.
+            args[i] = _Piece("constant", self.inline(node.args[i]))
         if self.textbook:
             found = self.polynomial(node, args) or self.chain(node, args, uses)
             if found is not None:
@@ -219,9 +213,13 @@ class _Cutter:
                 return op.name
         return next(self.names)
 
-    def inline(self, node: Expr, pieces: dict[Expr, _Piece]) -> Expr:
-        replaced: dict[Expr, Expr] = dict(self.known)
-        return substitute([node], replaced)[0]
+    def inline(self, node: Expr) -> Expr:
+        return substitute([node], dict(self.known))[0]
+
+
+def condition_slots(node: Apply) -> range:
+    """The arguments of a piecewise that are conditions; none of any other node."""
+    return range(1, len(node.args), 2)[: len(node.args) // 2] if node.op is PIECEWISE else range(0)
 
 
 def expand(expression: Expr) -> Expr:

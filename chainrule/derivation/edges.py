@@ -9,6 +9,7 @@ from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
 from chainrule.core.expr import Apply, Expr, Sym, apply, depends_on, substitute, symbol
 from chainrule.core.table.abstract import AbstractOperator
 from chainrule.derivation.backward import gradient
+from chainrule.derivation.cut import condition_slots
 from chainrule.derivation.simplify import simplify
 from chainrule.derivation.steps import Edge, Intermediate
 
@@ -39,10 +40,13 @@ def _told_apart(expression: Expr, names: Sequence[Sym]) -> tuple[Expr, list[Sym]
     active = depends_on([expression], names)
     slots: list[Sym] = []
     done: list[Expr] = []
-    stack: list[tuple[Expr, bool]] = [(expression, False)]
+    # A node and whether it is held as it is, as a condition; None: its arguments are done.
+    stack: list[tuple[Expr, bool | None]] = [(expression, False)]
     while stack:
-        node, args_done = stack.pop()
-        if args_done:
+        node, held_fixed = stack.pop()
+        if held_fixed:
+            done.append(node)
+        elif held_fixed is None:
             first = len(done) - len(node.args)
             assert isinstance(node, Apply)
             done[first:] = [apply(node.op, *done[first:])]
@@ -50,8 +54,10 @@ def _told_apart(expression: Expr, names: Sequence[Sym]) -> tuple[Expr, list[Sym]
             slots.append(symbol(f"{node.name}#{len(slots)}"))
             done.append(slots[-1])
         elif node in active:
-            stack.append((node, True))
-            stack.extend((a, False) for a in reversed(node.args))
+            assert isinstance(node, Apply)
+            held = condition_slots(node)
+            stack.append((node, None))
+            stack.extend((a, i in held) for i, a in reversed(list(enumerate(node.args))))
         else:
             done.append(node)
     return done[0], slots

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chainrule.core.expr import Apply, Expr
-from chainrule.core.table.piecewise import PIECEWISE
+from chainrule.core.expr import Expr
 from chainrule.derivation.algebra import Algebra
+from chainrule.derivation.casework import Branches, cases, cases_in, combined, opened
 from chainrule.derivation.collecting import TooLarge
-from chainrule.derivation.functions import branches_of, cases
 from chainrule.derivation.identities import HYPERBOLIC, PYTHAGOREAN, applicable
 from chainrule.derivation.monomials import (
     NOTHING,
@@ -38,6 +37,7 @@ from chainrule.derivation.writing import is_exponential, is_tower
 EXPAND = "expand and add like terms"
 FACTOR = "factor out common factors"
 _MOST_TERMS = 120
+_WORTH_AN_IDENTITY = 0.6  # of the length, where no term goes away
 
 
 class Forms:
@@ -106,8 +106,10 @@ class Forms:
 
     def _factored(self, value: Sum, common: Product) -> Value:
         algebra = self.algebra
-        terms = algebra.ordered([self._divided(t, common) for t in value.terms])
-        rest = algebra.sum([(t, 1) for t in terms])
+        rest = algebra.sum([(self._divided(t, common), 1) for t in value.terms])
+        if isinstance(rest, Sum):
+            sign, rest = algebra.as_factor(list(rest.terms))
+            common = common.scaled(sign)
         return algebra.product([(common, 1), (rest, 1)])
 
     @staticmethod
@@ -149,7 +151,9 @@ class Forms:
         divides = any(e < 0 and not is_exponential(b) for b, e in cleared.powers.items())
         name = "common denominator" if divides else EXPAND if sums else FACTOR
         divisors = list(dict.fromkeys(sums))
-        yield name, self._finished(ring, expanded, cleared, divisors)
+        plain = self._finished(ring, expanded, cleared, divisors)
+        yield name, plain
+        length = min(self.algebra.length(value), self.algebra.length(plain))
         for identity, place, other in pairs:
             replaced = replaced_square(
                 expanded, place, identity.constant, identity.factor, other, _MOST_TERMS
@@ -157,9 +161,12 @@ class Forms:
             if replaced is None:
                 continue
             self.work -= len(replaced)
-            yield identity.rule, self._finished(ring, replaced, cleared, divisors)
+            form = self._finished(ring, replaced, cleared, divisors)
             if len(replaced) < len(expanded):
                 expanded = replaced
+            elif self.algebra.length(form) > _WORTH_AN_IDENTITY * length:
+                continue  # cos(x)^2 - sin(x)^2 is as good as 1 - 2*sin(x)^2
+            yield identity.rule, form
 
     def _finished(
         self, ring: Ring, numerator: Polynomial, outside: Product, divisors: list[Expr]
@@ -193,12 +200,8 @@ class Forms:
                     factors += [(base, 1), (ring.value(inverse), -1)]
                     rest = {(0,) * len(ring.kernels): 1}
         terms = ring.products(rest)
-        if len(terms) > 1:
-            mixed = any(t.coefficient > 0 for t in terms)
-            if not mixed or (terms[0].coefficient < 0 and len(terms) > 2):
-                terms = [t.scaled(-1) for t in terms]
-                factors.append((Product(-1, {}), 1))
-        factors.append((algebra.of_terms(terms), 1))
+        sign, last = algebra.as_factor(terms)
+        factors += [(Product(sign, {}), 1), (last, 1)]
         return algebra.product(factors)
 
     @staticmethod
@@ -215,30 +218,32 @@ class Forms:
         return lowest
 
     def _joined_cases(self, value: Sum) -> Value:
-        """Terms with a piecewise over the same conditions become one piecewise."""
-        groups: dict[tuple[Expr | None, ...], list[int]] = {}
-        for i, term in enumerate(value.terms):
-            node = _cases_in(term)
-            if node is not None:
-                groups.setdefault(_conditions(node), []).append(i)
-        if not any(len(places) > 1 for places in groups.values()):
-            return value
+        """Terms with a piecewise become one piecewise where the conditions go together."""
         algebra = self.algebra
-        parts: list[Value] = []
-        used: set[int] = set()
-        for places in groups.values():
-            if len(places) < 2:
+        groups: list[tuple[list[int], Branches]] = []
+        for i, term in enumerate(value.terms):
+            branches = opened(algebra, term) if cases_in(term) else None
+            if branches is None:
                 continue
-            used.update(places)
-            branches: list[tuple[Value, Expr | None]] = []
-            opened = [self._into_cases(value.terms[i]) for i in places]
-            for columns in zip(*opened, strict=True):
-                total = self.of_sum(algebra.sum([(v, 1) for v, _ in columns]))
-                branches.append((total, columns[0][1]))
-            joined = cases(algebra, branches)
+            for place, (members, present) in enumerate(groups):
+                joint = combined(present, branches, lambda a, b: algebra.sum([(a, 1), (b, 1)]))
+                if joint is not None:
+                    groups[place] = ([*members, i], joint)
+                    break
+            else:
+                groups.append(([i], branches))
+        used: set[int] = set()
+        parts: list[Value] = []
+        for members, branches in groups:
+            if len(members) < 2:
+                continue
+            joined = cases(algebra, [(self.of_sum(v), c) for v, c in branches])
             if joined is None:
                 return value
+            used.update(members)
             parts.append(joined)
+        if not used:
+            return value
         parts += [t for i, t in enumerate(value.terms) if i not in used]
         algebra.fired.add("merge cases")
         return algebra.sum([(p, 1) for p in parts])
@@ -249,10 +254,12 @@ class Forms:
         """The best form of a product."""
         if not isinstance(value, Product) or self.work <= 0 or len(value.powers) > 24:
             return value
-        node = _cases_in(value)
-        if node is not None and (len(value.powers) > 1 or value.coefficient != 1):
-            inside = self._cases_of(value)
-            if inside is not None:
+        if cases_in(value) and (len(value.powers) > 1 or value.coefficient != 1):
+            branches = opened(self.algebra, value)
+            inside = branches and cases(
+                self.algebra, [(self.of_product(v), c) for v, c in branches]
+            )
+            if inside:
                 value = self.best(value, iter([("product with cases", inside)]))
             return value
         sums = [
@@ -345,19 +352,6 @@ class Forms:
                 form = self.algebra.product([(rest, 1), (joined, exponent)])
                 yield "difference of squares", form
 
-    def _cases_of(self, value: Product) -> Value | None:
-        branches = self._into_cases(value)
-        return cases(self.algebra, [(self.of_product(v), c) for v, c in branches])
-
-    def _into_cases(self, term: Product) -> list[tuple[Value, Expr | None]]:
-        node = _cases_in(term)
-        assert node is not None
-        rest = Product(term.coefficient, _without(term.powers, node), term.decimal)
-        return [
-            (self.algebra.product([(rest, 1), (branch, 1)]), condition)
-            for branch, condition in branches_of(self.algebra, node)
-        ]
-
 
 _OWN_RULES = frozenset((
     FACTOR, EXPAND, PYTHAGOREAN, HYPERBOLIC, "common denominator", "cancel common factors",
@@ -373,15 +367,3 @@ def _telling(value: Value) -> bool:
 
 def _without(powers: dict[Expr, Rational], *bases: Expr) -> dict[Expr, Rational]:
     return {b: e for b, e in powers.items() if b not in bases}
-
-
-def _cases_in(term: Product) -> Apply | None:
-    """The one piecewise factor of a product."""
-    found = [b for b in term.powers if isinstance(b, Apply) and b.op is PIECEWISE]
-    if len(found) == 1 and term.powers[found[0]] == 1:
-        return found[0]
-    return None
-
-
-def _conditions(node: Apply) -> tuple[Expr | None, ...]:
-    return (*node.args[1::2], *((None,) if len(node.args) % 2 else ()))

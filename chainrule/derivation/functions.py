@@ -10,10 +10,10 @@ from fractions import Fraction
 from math import ceil, floor
 
 from chainrule.core.arithmetic import LN
-from chainrule.core.expr import Apply, Const, Expr, apply
+from chainrule.core.expr import Apply, Expr, apply
 from chainrule.core.ops import Operator
 from chainrule.core.table.elementary import CBRT
-from chainrule.core.table.piecewise import ABS, CEIL, FLOOR, HEAVISIDE, MAX, MIN, PIECEWISE, SIGN
+from chainrule.core.table.piecewise import ABS, CEIL, FLOOR, HEAVISIDE, MAX, MIN, SIGN
 from chainrule.derivation.algebra import Algebra
 from chainrule.derivation.monomials import (
     NOTHING,
@@ -186,50 +186,3 @@ def _extremum(algebra: Algebra, op: Operator, args: list[Value]) -> Value | None
     if len(kept) == 1:
         return next(iter(kept.values()))
     return algebra.value(apply(op, *kept))
-
-
-def cases(algebra: Algebra, branches: list[tuple[Value, Expr | None]]) -> Value | None:
-    """The value of a piecewise; the condition None is `otherwise`. None: never defined."""
-    kept: list[tuple[Value, Expr | None]] = []
-    seen: set[Expr] = set()
-    for value, condition in branches:
-        if condition is not None and (condition in seen or _is_number(condition, 0)):
-            continue
-        if condition is not None and isinstance(condition, Const):
-            condition = None
-        kept.append((value, condition))
-        if condition is None:
-            break
-        seen.add(condition)
-    if not kept:
-        return None
-    while len(kept) > 1 and kept[-1][1] is None and (
-        algebra.write(kept[-2][0]) is algebra.write(kept[-1][0])
-    ):
-        del kept[-2]
-    if len(kept) < len(branches):
-        algebra.fired.add("merge cases")
-    if kept[0][1] is None:
-        return kept[0][0]
-    args: list[Expr] = []
-    for value, condition in kept:
-        args.append(algebra.write(value))
-        if condition is not None:
-            args.append(condition)
-    return algebra.value(apply(PIECEWISE, *args))
-
-
-def branches_of(algebra: Algebra, node: Apply) -> list[tuple[Value, Expr | None]]:
-    """Values and conditions of a piecewise node."""
-    args = node.args
-    pairs: list[tuple[Value, Expr | None]] = [
-        (algebra.value(args[i]), args[i + 1]) for i in range(0, len(args) - 1, 2)
-    ]
-    if len(args) % 2:
-        pairs.append((algebra.value(args[-1]), None))
-    return pairs
-
-
-def _is_number(node: Expr, value: int) -> bool:
-    return isinstance(node, Const) and node.value == value
-

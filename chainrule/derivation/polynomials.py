@@ -8,10 +8,11 @@ negative or fractions; the order of tuples orders the monomials.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import floor
 
-from chainrule.core.expr import Expr
+from chainrule.core.expr import Const, Expr
 from chainrule.derivation.algebra import Algebra
-from chainrule.derivation.monomials import Product, Rational, Value, ratio, tidy
+from chainrule.derivation.monomials import Product, Rational, Value, raised, ratio, tidy
 
 Monomial = tuple[Rational, ...]
 Polynomial = dict[Monomial, Rational]
@@ -79,6 +80,10 @@ class Ring:
             if opened is None:
                 monomial: list[Rational] = [0] * len(self.kernels)
                 for base, exponent in powers.items():
+                    if type(base) is Const and base.value > 0:  # sqrt(2)^2 is a coefficient
+                        whole = floor(exponent)
+                        coefficient = tidy(coefficient * raised(base.value, whole))
+                        exponent -= whole
                     monomial[self.place[base]] = exponent
                 add_to(done, {tuple(monomial): coefficient})
                 continue
@@ -93,9 +98,9 @@ class Ring:
             for inner in self._sums[opened]:
                 joint = dict(rest)
                 for base, e in inner.powers.items():
-                    raised = tidy(joint.get(base, 0) + e)
-                    if raised:
-                        joint[base] = raised
+                    power = tidy(joint.get(base, 0) + e)
+                    if power:
+                        joint[base] = power
                     else:
                         joint.pop(base, None)
                 stack.append((tidy(coefficient * inner.coefficient), joint))

@@ -21,9 +21,10 @@ from chainrule.core.expr import ZERO, Apply, Const, Expr, apply
 from chainrule.core.table.elementary import SQRT
 from chainrule.core.table.piecewise import ABS, PIECEWISE
 from chainrule.derivation.algebra import Algebra
+from chainrule.derivation.casework import branches_of, cases
 from chainrule.derivation.collecting import LONGEST_SUM, TooLarge
 from chainrule.derivation.forms import Forms
-from chainrule.derivation.functions import applied, branches_of, cases
+from chainrule.derivation.functions import applied
 from chainrule.derivation.measure import Measure
 from chainrule.derivation.monomials import Product, Sum, Value
 from chainrule.derivation.polynomials import divides

@@ -11,11 +11,24 @@ from fractions import Fraction
 
 from chainrule.core.arithmetic import ADD, DIV, EXP, MUL, NEG, POW, SUB, E
 from chainrule.core.expr import ONE, Apply, Const, Expr, apply, const
+from chainrule.core.ops import Operator
 from chainrule.core.table.elementary import SQRT
+from chainrule.core.table.piecewise import ABS, SIGN
 from chainrule.derivation.measure import Measure, Rank
-from chainrule.derivation.monomials import Key, Product, Rational, Sum, Value, magnitude, tidy
+from chainrule.derivation.monomials import (
+    Key,
+    Product,
+    Rational,
+    Sum,
+    Value,
+    integral,
+    magnitude,
+    ratio,
+    tidy,
+)
 
 _HALF = Fraction(1, 2)
+Part = tuple[Expr, Rational]  # of an exponent: a node and how often
 
 
 def is_tower(node: Expr) -> bool:
@@ -60,6 +73,8 @@ class Writer:
         """The node of a product; `spread`: a number may go into a sum where that is shorter."""
         if not value.powers:
             return const(value.coefficient, value.decimal)
+        if value.coefficient.denominator != 1 and not value.decimal:
+            value = self._without_root_above(value)
         factors = self._known.get(value.key)
         if factors is None:
             factors = self._known[value.key] = self._factors(value.powers)
@@ -104,34 +119,127 @@ class Writer:
             terms = terms[::-1]
         return self.sum(Sum(terms))
 
+    def _without_root_above(self, value: Product) -> Product:
+        """sqrt(2)/2 is written 1/sqrt(2)."""
+        coefficient, powers = value.coefficient, value.powers
+        for base, exponent in value.powers.items():
+            if type(base) is Const and exponent.denominator != 1 and base.value > 1 and (
+                coefficient.denominator % base.value == 0
+            ):
+                coefficient *= base.value
+                powers = {**powers, base: exponent - 1}
+        return value if powers is value.powers else Product(tidy(coefficient), powers)
+
     def _factors(self, powers: dict[Expr, Rational]) -> tuple[list[Expr], list[Expr]]:
         over: list[tuple[Rank, Expr]] = []
         under: list[tuple[Rank, Expr]] = []
-        exponents: list[tuple[Expr, Rational]] = []
-        towers: dict[Expr, list[tuple[Expr, Rational]]] = {}
+        exponents: list[Part] = []
+        towers: dict[Expr, list[Part]] = {}
         rank = self.measure.rank
+        plain: dict[Expr, Rational] = {}
         for base, exponent in powers.items():
             if is_exponential(base):
                 exponents.append((base.args[0] if base.args else ONE, exponent))
             elif is_tower(base):
                 towers.setdefault(base.args[0], []).append((base.args[1], exponent))
-        for base, exponent in powers.items():
-            if is_exponential(base) or is_tower(base):
-                continue
-            if base in towers and not isinstance(base, Const):  # x^n/x is x^(n - 1)
-                towers[base].append((ONE, exponent))
-                continue
+            else:
+                plain[base] = exponent
+        for base, parts in towers.items():  # x^n/x is x^(n - 1)
+            if base in plain and type(base) is not Const and integral(plain[base]) and all(
+                self._is_polynomial(node) for node, _ in parts
+            ):
+                parts.append((ONE, plain.pop(base)))
+        for base, exponent in self._joined(plain).items():
             node = self._power(base, magnitude(exponent))
             (over if exponent > 0 else under).append((rank(node), node))
-        if exponents:
-            node = self._exponential(exponents)
-            over.append((rank(node), node))
-        for base, parts in towers.items():
-            node = apply(POW, base, self._total(parts))
-            over.append((rank(node), node))
+        for base_or_none, parts in ((None, exponents), *towers.items()):
+            nodes = [self._raised(base_or_none, group) for group in self._groups(parts)]
+            nodes.sort(key=lambda node: (self.measure.length(node), self.measure.name(node)))
+            over += [(rank(nodes[0]), node) for node in nodes]
         over.sort(key=_by_rank)
         under.sort(key=_by_rank)
         return [node for _, node in over], [node for _, node in under]
+
+    def _is_polynomial(self, node: Expr) -> bool:
+        value = self._recall(node)
+        return isinstance(value, Sum) or all(
+            e > 0 and not is_exponential(b) and not is_tower(b) for b, e in value.powers.items()
+        )
+
+    def _groups(self, parts: list[Part]) -> list[list[Part]]:
+        """What goes into one exponent: e^(x - 1), but e^x*e^(e^x)."""
+        if len(parts) < 2:
+            return [parts] if parts else []
+        together: list[Part] = []
+        alone: list[list[Part]] = []
+        for part in parts:
+            value = self._recall(part[0])
+            nested = isinstance(value, Product) and any(
+                is_exponential(b) or is_tower(b) for b in value.powers
+            )
+            if nested:
+                alone.append([part])
+            else:
+                together.append(part)
+        if len(together) == 1 and together[0][0] is ONE:
+            alone[0] += together
+            return alone
+        return [together, *alone] if together else alone
+
+    def _raised(self, base: Expr | None, parts: list[Part]) -> Expr:
+        if base is not None:
+            return apply(POW, base, self._total(parts))
+        return apply(E) if parts == [(ONE, 1)] else apply(EXP, self._total(parts))
+
+    def _joined(self, powers: dict[Expr, Rational]) -> dict[Expr, Rational]:
+        """|x|*|y| as |x*y|, sqrt(2)*sqrt(pi) as sqrt(2*pi)."""
+        signs: dict[Operator, dict[Expr, Rational]] = {ABS: {}, SIGN: {}}
+        roots: dict[Rational, dict[Expr, Rational]] = {}
+        for base, exponent in powers.items():
+            if exponent.denominator != 1:
+                if base not in self.decimals:
+                    roots.setdefault(magnitude(exponent), {})[base] = exponent
+            elif isinstance(base, Apply) and (base.op is SIGN or (
+                base.op is ABS and magnitude(exponent) == 1
+            )):
+                signs[base.op][base] = exponent
+        joined = powers
+        for op, group in signs.items():
+            if len(group) > 1:
+                inner = {b.args[0]: e for b, e in group.items()}
+                node, side = self._in_one(1, inner)
+                joined = {b: e for b, e in joined.items() if b not in group}
+                joined[apply(op, node)] = side
+        for size, group in roots.items():
+            numbers = {b: e for b, e in group.items() if _is_positive_constant(b)}
+            others = {b: e for b, e in group.items() if type(b) is not Const and b not in numbers}
+            chosen = numbers | others if len(others) == 1 else numbers
+            if len(chosen) > 1 and numbers:
+                node, side = self._radicand(chosen)
+                joined = {b: e for b, e in joined.items() if b not in chosen}
+                joined[node] = size * side
+        return joined
+
+    def _radicand(self, bases: dict[Expr, Rational]) -> tuple[Expr, int]:
+        number: Rational = 1
+        inner: dict[Expr, Rational] = {}
+        for base, exponent in bases.items():
+            side = 1 if exponent > 0 else -1
+            value = self._recall(base)
+            if isinstance(value, Sum):
+                inner[base] = side
+                continue
+            number = tidy(number * Fraction(value.coefficient) ** side)
+            for kernel, power in value.powers.items():
+                inner[kernel] = power * side
+        return self._in_one(number, inner)
+
+    def _in_one(self, number: Rational, powers: dict[Expr, Rational]) -> tuple[Expr, int]:
+        """The node of a product, or that of its inverse and -1 where that has no denominator."""
+        if magnitude(number.numerator) == 1 and all(e < 0 for e in powers.values()):
+            inverse = {b: -e for b, e in powers.items()}
+            return self.write(Product(ratio(1, number), inverse)), -1
+        return self.write(Product(number, powers)), 1
 
     def _power(self, base: Expr, exponent: Rational) -> Expr:
         if exponent == 1:
@@ -141,12 +249,7 @@ class Writer:
             return apply(SQRT, base)
         return apply(POW, base, const(exponent, decimal))
 
-    def _exponential(self, exponents: list[tuple[Expr, Rational]]) -> Expr:
-        if exponents == [(ONE, 1)]:
-            return apply(E)
-        return apply(EXP, self._total(exponents))
-
-    def _total(self, parts: list[tuple[Expr, Rational]]) -> Expr:
+    def _total(self, parts: list[Part]) -> Expr:
         """The sum of rational multiples of nodes."""
         terms: list[Product] = []
         for node, factor in parts:
@@ -155,6 +258,12 @@ class Writer:
             coefficient = 1 if isinstance(value, Sum) else value.coefficient
             terms.append(Product(tidy(coefficient * factor), dict(powers)))
         return self.write(terms[0] if len(terms) == 1 else Sum(tuple(terms)))
+
+
+def _is_positive_constant(node: Expr) -> bool:
+    if isinstance(node, Const):
+        return isinstance(node.value, int) and node.value > 1
+    return isinstance(node, Apply) and node.op.notation == "constant"
 
 
 def _by_rank(pair: tuple[Rank, Expr]) -> Rank:

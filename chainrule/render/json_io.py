@@ -82,7 +82,7 @@ def _step(step: Step, notation: Notation) -> dict[str, Any]:
         if line.number is not None and math.isfinite(line.number):
             shown["value"] = line.number
         lines.append(shown)
-    return {"kind": step.kind, "title": _plain(step_title(step)), "lines": lines}
+    return {"kind": step.kind, "title": _plain(step_title(step, notation)), "lines": lines}
 
 
 def _joined(row: Row, draw: Callable[[Formula | Label], str], colon: str) -> str:

@@ -62,6 +62,7 @@ _GREEK_NAMES = frozenset(_GREEK.values())
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%",
     "&": r"\&", "^": r"\wedge ", "~": r"\sim ", " ": r"\ ", "'": r"\prime ", "*": r"\ast ",
+    "[": r"\lbrack ", "]": r"\rbrack ",
 }  # fmt: skip
 _INDEXED = re.compile(r"([^\W\d_]+)(?:_([^\W_]+)|([0-9]+))", re.ASCII)
 

@@ -54,7 +54,8 @@ def _equations(block: Equations) -> str:
         note = _note(row, block.at)
         if note:
             drawn[-1] += rf" && \text{{{note}}}"
-        rows.append(left + " \\\\\n".join(drawn))
+        drawn[0] = f"{left} {drawn[0]}".lstrip()
+        rows += drawn
     body = " \\\\\n".join(rows)
     return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
 

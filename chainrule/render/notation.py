@@ -30,10 +30,13 @@ class Notation:
 
     Attributes:
         order: of the highest derivative.
+        weighted: what the result is called where the Jacobian is multiplied.
         both_signs: whether `∂` and `d` of the same two names mean different things here.
     """
 
     def __init__(self, derivation: Derivation) -> None:
+        topics = {step.topic for step in derivation.steps}
+        self.weighted = "J h" if "direction" in topics else "v J" if "weights" in topics else ""
         self.order = max((step.stage for step in derivation.steps), default=1)
         self._operands = _operands(derivation)
         self._many = len(derivation.variables) > 1
@@ -57,6 +60,10 @@ class Notation:
             return Partial(p.of, p.by, self._is_straight(p.of, p.total, by_name))
 
         return changed(formula, lambda e: self._short.get(e, e), signed)
+
+    def has_edge(self, of: str, by: str) -> bool:
+        """Whether the quantity `of` is computed directly from `by`."""
+        return by in self._operands.get(of, ())
 
     def _is_straight(self, of: str, total: bool, by_name: bool) -> bool:
         if total:

@@ -49,7 +49,7 @@ def page(derivation: Derivation, verification: Verification | None = None) -> Pa
     return Page(tuple(blocks))
 
 
-def step_title(step: Step) -> Prose:
+def step_title(step: Step, notation: Notation) -> Prose:
     """What a step is called."""
     names = step.subject
     match step.topic:
@@ -64,9 +64,12 @@ def step_title(step: Step) -> Prose:
         case "quotient":
             return ("Quotient rule for ", _name(names[0]))
         case "path":
+            of, by = names
             count = sum(isinstance(line.parts[0], Chain) for line in step.lines)
-            paths = "one path" if count < 2 else f"{count} paths"
-            return (f"Chain rule: {paths} from ", _name(names[0]), " to ", _name(names[1]))
+            if count == 0 and not _only_path(step) and not notation.has_edge(of, by):
+                return (_name(of), " does not depend on ", _name(by))
+            paths = f"{count} paths" if count > 1 else "one path"
+            return (f"Chain rule: {paths} from ", _name(of), " to ", _name(by))
         case "total":
             return ("Total derivatives by ", _name(names[0]))
         case "backprop":
@@ -108,6 +111,8 @@ def step_rows(step: Step, notation: Notation) -> Iterator[Row]:
 def _result_label(step: Step, notation: Notation) -> Label | None:
     kind, *names = step.subject
     of = names[0]
+    if notation.weighted:
+        return Label(notation.weighted, notation.weighted)
     match kind:
         case "gradient":
             return notation.label("∇", of, r"\nabla ")
@@ -155,17 +160,24 @@ def _derivation(d: Derivation) -> Iterator[Block]:
         if level == 1 and step.topic not in ("reading", "result"):
             numbered += 1
             number = numbered
-        yield Heading(level, step_title(step), number)
+        yield Heading(level, step_title(step, notation), number)
         yield from _step(step, d, notation)
+    if d.result.kind == "jacobian":
+        rows, columns = ("outputs", "variables")
+        if d.layout == "denominator":
+            rows, columns = columns, rows
+        yield Paragraph((f"Rows are {rows}, columns are {columns}: {d.layout} layout.",))
     yield from _validity(d)
 
 
 def _repeats(before: Step | None, step: Step) -> bool:
-    """Whether there was nothing to simplify: the formula stands there already."""
-    if before is None or step.topic != "simplify" or before.subject != step.subject:
+    """Whether there was nothing to do: the formula stands there already."""
+    if before is None or before.subject != step.subject:
         return False
     (*_, last), (line, *more) = before.lines, step.lines
-    return not more and line.number is None and line.parts[-1] is last.parts[-1]
+    if step.topic not in ("substitute", "simplify") or more or line.number is not None:
+        return False
+    return not line.because and text(line.parts[-1]) == text(last.parts[-1])
 
 
 _ENTRY_TOPICS = frozenset(["path", "substitute", "simplify"])
@@ -342,7 +354,8 @@ def _joint(joint: Joint) -> Prose:
     elif not joint.continuous:
         found = f" the value is {here:.6g}, but {left:.6g} around it: no derivative there."
     elif not joint.smooth:
-        found = f" the slope is {below:.6g} to the left and {above:.6g} to the right: no derivative there."
+        slopes = f"{below:.6g} to the left and {above:.6g} to the right"
+        found = f" the slope is {slopes}: no derivative there."
     else:
         found = f" values and slopes meet: the derivative there is {above:.6g}."
     return ("At ", place, found)

@@ -193,7 +193,8 @@ def _row(
     pad = _INDENT + " " * (margin if sign else 0)
     lead = _INDENT + left
     if _width(lead) > _width(pad):
-        yield [(lead, "")]
+        for piece in _wrap(left, room + margin):
+            yield [(_INDENT + piece, "")]
         lead = pad
     lead += " " * (_width(pad) - _width(lead))
     pieces: Line = []
@@ -205,15 +206,15 @@ def _row(
             lead = pad
     used = _width(pieces[-1][0])
     below = []
-    for place, note in notes:
+    for (place, note), style in zip(notes, ("dim", ""), strict=True):
         gap = max(place - used, len(_GAP))
         if note and used + gap + _width(note) <= room:
-            pieces.append((" " * gap + note, "dim"))
+            pieces.append((" " * gap + note, style))
             used += gap + _width(note)
         elif note:
             below.append(note)
     yield pieces
-    for piece in _wrap_words(", ".join(below), room, indent="") if below else ():
+    for piece in _wrap_words(", ".join(below), room - 2, indent="") if below else ():
         yield [(pad + " " * len(sign) + _INDENT + piece, "dim")]
 
 

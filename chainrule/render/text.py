@@ -33,7 +33,7 @@ def _draw_signs(box: Box) -> Iterable[Box | str]:
     if box.kind == "sign":
         return (_SIGNS.get(box.text, box.text),)
     if box.kind == "derivative":
-        return (box.latex, box.parts[0], f"/{box.latex}", box.parts[1])
+        return (box.text, box.parts[0], f"/{box.text}", box.parts[1])
     return _draw(box)
 
 

@@ -13,23 +13,24 @@ symbolic differentiation for graphics applications* (2007).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from chainrule.core.arithmetic import ADD, MUL, mul
-from chainrule.core.expr import MINUS_ONE, ONE, TWO, ZERO, Apply, Const, Expr, topological
-from chainrule.derivation.backward import Terms, finished, varying
+from chainrule.core.expr import ONE, TWO, ZERO, Apply, Const, Expr, topological
+from chainrule.derivation.backward import Minus, Signed, finished, local, varying
 from chainrule.symbolic.sums import Sums
 
 Vertex = Expr | int
 """A node, or the number of an output."""
-Edge = tuple[Expr, Expr]
+Edge = tuple[Expr, Signed]
 """An argument, and the local derivative by it."""
 
 
 class LocalDerivatives:
     """The graph of local derivatives from `ys` down to `xs`.
 
-    An application with one user is eliminated at once if that takes no product, or no
-    more than one: sums of many terms and chains are no vertices.
+    An application with one user is eliminated at once if the edge between them is constant
+    or the application has one argument: sums of many terms and chains are no vertices.
 
     Attributes:
         below: the edges from a vertex and their labels; a list is a sum not written yet.
@@ -42,7 +43,8 @@ class LocalDerivatives:
         active = set(xs)
         nodes = varying(order, active)
         self.sums = Sums(order)
-        self.below: dict[Vertex, dict[Expr, Terms]] = {i: {} for i in range(len(ys))}
+        # Labels are `Terms`; here and below, `type(…) is` is quicker than isinstance.
+        self.below: dict[Vertex, dict[Expr, Any]] = {i: {} for i in range(len(ys))}
         self.users: dict[Expr, list[Vertex]] = {node: [] for node in nodes}
         self.inner: list[Expr] = []
         for i, y in enumerate(ys):
@@ -51,42 +53,48 @@ class LocalDerivatives:
         below, users, join = self.below, self.users, self._join
         for node in reversed(nodes):
             above = users[node]
-            if len(above) == 1:
-                user = above[0]
-                labels = below[user]
-                label = labels[node]
-                if type(label) is list:
-                    label = labels[node] = self.sums.total(label)
-                edges = _local(node, active)
-                if len(edges) == 1 or label is ONE or label is MINUS_ONE:
-                    del labels[node], users[node]
-                    join(user, label, edges)
-                    continue
-            elif not above:  # all partials by it are 0
+            if not above:  # all partials by it are 0
                 del users[node]
                 continue
-            else:
-                edges = _local(node, active)
+            edges = _local(node, active)
+            if len(above) == 1:
+                user = above[0]
+                label = below[user][node]
+                if type(label) is list:
+                    label = below[user][node] = self.sums.total(label)
+                factor = label.of if type(label) is Minus else label
+                if type(factor) is Const or len(edges) == 1:
+                    del below[user][node], users[node]
+                    join(user, label, edges)
+                    continue
             self.inner.append(node)
             below[node] = {}
             join(node, ONE, edges)
 
-    def _label(self, user: Vertex, argument: Expr) -> Expr:
-        label = self.below[user][argument]
-        return self.sums.total(label) if isinstance(label, list) else label
-
-    def _join(self, user: Vertex, label: Terms, edges: Sequence[Edge]) -> None:
+    def _join(self, user: Vertex, label: Signed, edges: Sequence[Edge]) -> None:
         """Add to the edges of `user` those of a vertex that an edge with `label` led to."""
         labels, users = self.below[user], self.users
-        plain = type(label) is not Const
+        sign = type(label) is Minus
+        factor: Any = label.of if isinstance(label, Minus) else label
+        constant = type(factor) is Const
+        term: Any
         for argument, term in edges:
-            if label is not ONE:
-                if plain and type(term) is not Const:
-                    term = mul(label, term)
-                else:
-                    term = self.sums.product(label, term)
+            negative = sign
+            if type(term) is Minus:
+                negative = not sign
+                term = term.of
+            if factor is not ONE:
+                if constant or type(term) is Const:
+                    term = self.sums.product(factor, term)
+                    if type(term) is Minus:
+                        negative = not negative
+                        term = term.of
                     if term is ZERO:
                         continue
+                else:
+                    term = mul(factor, term)
+            if negative:
+                term = Minus(term)
             present = labels.get(argument)
             if present is None:
                 labels[argument] = term
@@ -99,14 +107,16 @@ class LocalDerivatives:
 
     def eliminate(self, node: Expr) -> None:
         """Join the users of `node` to its arguments."""
-        edges = [(argument, self._label(node, argument)) for argument in self.below[node]]
-        del self.below[node]
+        total = self.sums.total
+        edges = [
+            (argument, total(label) if type(label) is list else label)
+            for argument, label in self.below.pop(node).items()
+        ]
         for user in self.users.pop(node):
             labels = self.below.get(user)
-            if labels is not None and node in labels:  # else it has been eliminated
-                label = self._label(user, node)
-                del labels[node]
-                self._join(user, label, edges)
+            if labels is not None and node in labels:  # else the user has been eliminated
+                label = labels.pop(node)
+                self._join(user, total(label) if type(label) is list else label, edges)
 
     def parts(self) -> list[list[Expr]]:
         """The inner vertices, by connected parts; users before arguments in each."""
@@ -136,20 +146,20 @@ class LocalDerivatives:
         columns: dict[Expr, list[int]] = {}
         for j, x in enumerate(xs):
             columns.setdefault(x, []).append(j)
+        total = self.sums.total
         found: dict[tuple[int, int], Expr] = {}
         for i, labels in self.below.items():
             assert isinstance(i, int)
-            row: list[tuple[int, Expr]] = []
-            for x in labels:
-                slope = finished(self._label(i, x))
+            row: dict[int, Expr] = {}
+            for x, label in labels.items():
+                slope = finished(total(label) if type(label) is list else label)
                 if slope is not ZERO:
-                    row += [(j, slope) for j in columns[x]]
-            for j, slope in sorted(row, key=_column):
-                found[i, j] = slope
+                    row.update(dict.fromkeys(columns[x], slope))
+            found.update({(i, j): row[j] for j in sorted(row)})
         return found
 
 
-def _local(node: Apply, active: set[Expr]) -> list[Edge]:
+def _local(node: Apply, active: set[Expr]) -> Sequence[Edge]:
     """The local derivatives by the active arguments, slot by slot."""
     op, args = node.op, node.args
     if op is MUL:  # the commonest rows, without the detour over the table
@@ -161,15 +171,10 @@ def _local(node: Apply, active: set[Expr]) -> list[Edge]:
         return [(b, a)]
     if op is ADD:
         return [(a, ONE) for a in args if a in active]
-    variadic = op.arity[1] is None
-    edges = []
+    edges: list[Edge] = []
     for slot, argument in enumerate(args):
         if argument in active:
-            label = op.partials[0](node, slot) if variadic else op.partials[slot](node, *args)
-            if label is not ZERO:
-                edges.append((argument, label))
+            negative, partial = local(node, slot)
+            if partial is not ZERO:
+                edges.append((argument, Minus(partial) if negative else partial))
     return edges
-
-
-def _column(entry: tuple[int, Expr]) -> int:
-    return entry[0]

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import reduce
 
-from chainrule.core.arithmetic import ADD, MUL, NEG, SUB, add, mul, neg, sub
-from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Const, Expr, const, find
+from chainrule.core.arithmetic import ADD, MUL, SUB, add, mul, neg, sub
+from chainrule.core.expr import ZERO, Const, Expr, const, find
+from chainrule.derivation.backward import Minus, Signed
 
 class Sums:
     """Products and sums over the `nodes` of some functions."""
@@ -21,37 +22,36 @@ class Sums:
     def __init__(self, nodes: Iterable[Expr]) -> None:
         self._own = set(nodes)
 
-    def product(self, a: Expr, b: Expr) -> Expr:
+    def product(self, a: Expr, b: Expr) -> Signed:
         """a b, with its sign outside."""
         if type(b) is Const:
             a, b = b, a
-        if type(a) is not Const:
+        elif type(a) is not Const:
             return mul(a, b)
-        if a is ONE:
-            return b
-        if a.value.numerator < 0:
-            if a is not MINUS_ONE:
-                known = find(MUL, a, b)
-                if known is not None and known in self._own:
-                    return known
-            return neg(self.product(neg(a), b))
+        if a.value.numerator < 0:  # type: ignore[attr-defined]
+            known = find(MUL, a, b)
+            if known is not None and known in self._own:
+                return known
+            product = self.product(neg(a), b)
+            return product.of if isinstance(product, Minus) else Minus(product)
         product = mul(a, b)
         if product.op is MUL:
             c, rest = product.args
             if type(c) is Const and c.value.numerator < 0 and product not in self._own:
-                return neg(mul(neg(c), rest))
+                return Minus(mul(neg(c), rest))
         return product
 
-    def total(self, terms: Sequence[Expr]) -> Expr:
+    def total(self, terms: Sequence[Signed]) -> Signed:
         """The sum of the terms."""
         plus: list[Expr] = []
         minus: list[Expr] = []
         factors: list[Expr] = []
-        for term in terms:
-            if term.op is NEG:
-                term = term.args[0]
+        for signed in terms:
+            if isinstance(signed, Minus):
+                term = signed.of
                 minus.append(term)
             else:
+                term = signed
                 plus.append(term)
             if term.op is MUL:
                 a, b = term.args
@@ -63,14 +63,14 @@ class Sums:
                 elif a.op is MUL and type(a.args[0]) is Const:
                     factors.append(a.args[0])
         distinct = {*plus, *minus}
-        if len(distinct) < len(terms) or len({*distinct, *factors}) < len(terms) + len(factors):
+        if len(distinct) < len(terms) or len(distinct.union(factors)) < len(terms) + len(factors):
             plus, minus = self._collected(plus, minus)
         if len(terms) > 2:
             plus.sort(key=self._place)
             minus.sort(key=self._place)
         if plus:
             return reduce(sub, minus, reduce(add, plus))
-        return neg(reduce(add, minus)) if minus else ZERO
+        return Minus(reduce(add, minus)) if minus else ZERO
 
     def _place(self, term: Expr) -> tuple[bool, int]:
         return term in self._own, term.serial
@@ -103,14 +103,14 @@ class Sums:
             if node in merged:
                 factor, origin = factor + merged[node][0], None
             merged[node] = factor, origin
-        taken: list[tuple[int | Fraction, Expr]] = list(
-            (weight, term) for term, weight in weights.items()
-        )
+        taken: list[tuple[int | Fraction, Expr]]
         if len(merged) < len(weights):
             taken = [
                 (factor, node) if origin is None else (weights[origin], origin)
                 for node, (factor, origin) in merged.items()
             ]
+        else:
+            taken = [(weight, term) for term, weight in weights.items()]
         return (
             [_times(k, term) for k, term in taken if k > 0],
             [_times(-k, term) for k, term in taken if k < 0],
