@@ -38,6 +38,14 @@ def numerical(expression: Expr, at: float) -> mpmath.mpf | None:
     return slopes[1] if settled else None
 
 
+def promised(d: cr.Derivation, at: float) -> bool:
+    """Whether the point is in the domain that the derivation states, and at no kink."""
+    point = {"x": mpmath.mpf(at)}
+    domain = evaluate(d.data.domain, point)
+    kinks = evaluate([k.where for k in d.data.kinks], point)
+    return all(v == 1 for v in domain) and not any(v == 1 for v in kinks)
+
+
 @SLOW
 @given(expressions(names=("x",), most_leaves=8))
 def test_derivative_agrees_with_numerical_differentiation(expression: Expr) -> None:
@@ -48,6 +56,8 @@ def test_derivative_agrees_with_numerical_differentiation(expression: Expr) -> N
         return  # nowhere a real number
     result = d.result.entries[0][0]
     for at in POINTS:
+        if not promised(d, at):
+            continue
         slope = numerical(expression, at)
         if slope is None or not (slope == 0 or 1e-30 < abs(slope) < 1e30):
             continue

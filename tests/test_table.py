@@ -19,7 +19,8 @@ import chainrule.core.table
 from chainrule.checking.numbers import Tape, context, evaluate
 from chainrule.core import ops
 from chainrule.core.errors import ArityError
-from chainrule.core.expr import ZERO, Apply, Expr, apply, const, symbol
+from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply, const, symbol
+from chainrule.core.intervals import ANYTHING, Interval
 from chainrule.core.ops import Operator
 from chainrule.syntax.parser import parse
 
@@ -197,6 +198,65 @@ def test_parity(row: Operator) -> None:
     odd = value(node, ("0",)) in (None, 0) and all(close(a, -b, 1e-40) for a, b in pairs)
     even = all(close(a, b, 1e-40) for a, b in pairs)
     assert row.parity == ("" if not pairs else "odd" if odd else "even" if even else "")
+
+
+def holds(interval: Interval, number: Any) -> bool:
+    ends = (interval.low, interval.high)
+    low, high = [None if e is None else M.mpf(e.numerator) / e.denominator for e in ends]
+    return (
+        (low is None or number > low or (number == low and not interval.open_low))
+        and (high is None or number < high or (number == high and not interval.open_high))
+        and not (interval.nonzero and number == 0)
+    )
+
+
+def around(text: str) -> list[Interval]:
+    """Intervals that hold a number."""
+    number = M.mpf(text)
+    low = int(M.floor(number))
+    if number == low:
+        return [Interval(low, low, nonzero=low != 0), Interval(low - 1, low), ANYTHING]
+    return [Interval(low, low + 1, True, True), Interval(low), Interval(None, low + 1), ANYTHING]
+
+
+@pytest.mark.parametrize(("row", "n"), forms())
+def test_values_lie_in_the_range_and_the_enclosure(row: Operator, n: int) -> None:
+    node = apply(row, *arguments(n))
+    for point in product((*VALUES, "0", "1", "-1"), repeat=n):
+        there = value(node, point)
+        if there is None:
+            continue
+        assert holds(row.range, there), point
+        if row.keeps_sign:
+            assert M.sign(there) == M.sign(M.mpf(point[0])), point
+        if row.enclosure is not None:
+            for known in zip(*[around(v) for v in point], strict=False):
+                assert holds(row.enclosure(*known), there), (point, known)
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.arity == (1, 1)], ids=repr)
+def test_what_a_row_says_of_other_rows(row: Operator) -> None:
+    a = arguments(1)[0]
+    here = apply(row, a)
+    equal: list[tuple[Expr, Expr]] = []
+    if row.undoes:
+        equal.append((apply(ops.lookup(row.undoes), here), a))
+    if row.reciprocal:
+        equal.append((here * apply(ops.lookup(row.reciprocal), a), ONE))
+    if row.quotient:
+        over, under = (apply(ops.lookup(name), a) for name in row.quotient)
+        equal.append((here * under, over))
+    if row.square:
+        other = apply(ops.lookup(row.square.of), a)
+        equal.append((here**2, row.square.constant + row.square.factor * other**2))
+    for left, right in equal:
+        compared = 0
+        for v in VALUES:
+            pair = values([left, right], (v,))
+            if None not in pair:
+                compared += 1
+                assert close(pair[0], pair[1], 1e-40), v
+        assert compared
 
 
 def numpy_value(row: Operator, point: Point) -> float:

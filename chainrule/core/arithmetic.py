@@ -25,6 +25,7 @@ from chainrule.core.expr import (
     create,
     define_operators,
 )
+from chainrule.core.intervals import POSITIVE, Interval
 from chainrule.core.ops import Operator, lookup, register
 
 _LARGEST_BITS = 8192  # a folded constant stays below 2500 digits
@@ -299,6 +300,7 @@ EXP: Operator = register(Operator(
     "exp", (1, 1), (lambda n, a: n,), ("exponential rule",),
     sympy=lambda s, a: s.exp(a), mpmath=lambda m, a: m.exp(a), numpy="np.exp({0})",
     latex=r"\exp", notation="exponential", precedence=50, values=((0, 1),), source="DLMF 4.7.7",
+    range=POSITIVE,
 ))  # fmt: skip
 LN: Operator = register(Operator(
     "ln", (1, 1), (lambda n, a: reciprocal(a),), ("logarithm rule",),
@@ -309,10 +311,12 @@ LN: Operator = register(Operator(
 E: Operator = register(Operator(
     "e", (0, 0), (), (), sympy=lambda s: s.E, mpmath=lambda m: +m.e, numpy="np.e",
     latex="e", notation="constant",
+    range=Interval(Fraction(2718, 1000), Fraction(2719, 1000), True, True),
 ))  # fmt: skip
 PI: Operator = register(Operator(
     "pi", (0, 0), (), (), sympy=lambda s: s.pi, mpmath=lambda m: +m.pi, numpy="np.pi",
     latex=r"\pi", notation="constant",
+    range=Interval(Fraction(3141, 1000), Fraction(3142, 1000), True, True),
 ))  # fmt: skip
 
 _sums, _differences = applications_of(ADD), applications_of(SUB)

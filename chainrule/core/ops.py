@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from chainrule.core.intervals import ANYTHING, Interval
 
 if TYPE_CHECKING:
     from chainrule.core.expr import Apply, Expr
@@ -37,6 +39,19 @@ class Kink:
     convention: str
 
 
+class Square(NamedTuple):
+    """f(u)^2 = constant + factor * of(u)^2.
+
+    `free`: worth using where the other function is new to the expression.
+    """
+
+    constant: int
+    factor: int
+    of: str
+    free: bool = True
+    rule: str = "Pythagorean identity"
+
+
 def _no_kinks(*_: Expr) -> tuple[Kink, ...]:
     return ()
 
@@ -62,6 +77,13 @@ class Operator:
         smooth: further relations under which the derivative is one.
         kinks: where there is no derivative, with the convention used there.
         values: exact values at integers, for the simplifier.
+        range: where all values lie, whatever the arguments.
+        keeps_sign: whether the value has the sign of the argument, and is 0 at 0 alone.
+        enclosure: where the values lie, given intervals of the arguments.
+        undoes: the row f with f(this(u)) = u wherever this is defined.
+        reciprocal: the row g with this(u) = 1/g(u).
+        quotient: the rows g, h with this(u) = g(u)/h(u).
+        square: the square of this by that of another row.
         source: where the derivative is written down.
     """
 
@@ -81,6 +103,13 @@ class Operator:
     kinks: Callable[..., tuple[Kink, ...]] = _no_kinks
     values: tuple[tuple[int, int], ...] = ()
     parity: Parity = ""
+    range: Interval = ANYTHING
+    keeps_sign: bool = False
+    enclosure: Callable[..., Interval] | None = None
+    undoes: str = ""
+    reciprocal: str = ""
+    quotient: tuple[str, str] | None = None
+    square: Square | None = None
     source: str = ""
 
     def __repr__(self) -> str:

@@ -17,6 +17,7 @@ from chainrule.derivation.measure import Measure
 from chainrule.derivation.monomials import (
     NOTHING,
     UNIT,
+    Key,
     Product,
     Rational,
     Sum,
@@ -31,7 +32,7 @@ from chainrule.derivation.monomials import (
     tidy,
 )
 from chainrule.derivation.signs import Signs
-from chainrule.derivation.writing import Writer, is_exponential, is_tower
+from chainrule.derivation.writing import Writer, is_exponential, is_positive_constant, is_tower
 
 
 class Algebra:
@@ -40,12 +41,12 @@ class Algebra:
     `fired` collects the names of the rules that changed something.
     """
 
-    def __init__(self, measure: Measure, signs: Signs) -> None:
+    def __init__(self, measure: Measure, signs: Signs, spread: bool = True) -> None:
         self.measure, self.signs = measure, signs
         self.fired: set[str] = set()
         self._values: dict[Expr, Value] = {}
-        self._bases: dict[frozenset[tuple[object, Rational]], Expr] = {}
-        self.writer = Writer(measure, self.value)
+        self._bases: dict[frozenset[Key], list[tuple[dict[Key, Rational], Expr]]] = {}
+        self.writer = Writer(measure, self.value, spread)
 
     # ------------------------------------------------------------ values and nodes
 
@@ -90,19 +91,23 @@ class Algebra:
         return value.base
 
     def _find_base(self, value: Sum) -> tuple[Rational, Expr]:
-        common = 1 if value.decimal else content(t.coefficient for t in value.terms)
-        signs = [t.coefficient < 0 for t in value.terms]
-        if all(signs) or signs == [True, False]:  # -1 + x as a factor is -(1 - x)
-            common = -common
-        shape = [(t.key, ratio(t.coefficient, common)) for t in value.terms]
-        for sign in (1, -1):
-            found = self._bases.get(frozenset([(k, c * sign) for k, c in shape]))
-            if found is not None:
-                return common * sign, found
+        terms = value.terms
+        common = 1 if value.decimal else content([t.coefficient for t in terms])
+        if terms[0].coefficient < 0:
+            positive = sum([t.coefficient > 0 for t in terms])
+            if not positive or (positive == 1 and len(terms) == 2):  # -1 + x is -(1 - x)
+                common = -common
         primitive = value if common == 1 else value.scaled(ratio(1, common))
+        shape = {t.key: t.coefficient for t in primitive.terms}
+        present = self._bases.setdefault(frozenset(shape), [])
+        for known, node in present:
+            if known == shape:
+                return common, node
+            if all([known[key] == -c for key, c in shape.items()]):
+                return -common, node
         node = self.write(primitive)
         self._values[node] = primitive
-        self._bases[frozenset(shape)] = node
+        present.append((shape, node))
         return common, node
 
     # -------------------------------------------------------------------- products
@@ -200,6 +205,8 @@ class Algebra:
         self, out: Collector, value: Rational, exponent: Rational, decimal: bool
     ) -> None:
         """Times value^exponent, for value > 0."""
+        if value == 1:
+            return
         exact = exact_root(value, exponent)
         if exact is not None:
             out.times(Product(exact, {}), 1)
@@ -224,12 +231,10 @@ class Algebra:
             self._root_of_number(out, magnitude(coefficient), exponent, decimal)
             coefficient = 1 if coefficient > 0 else -1
         rest = dict(base.powers)
-        for b, e in base.powers.items():
-            if is_exponential(b):  # positive, so that it may leave the root
+        for b in base.powers:  # what is positive may leave the root
+            if is_exponential(b):
                 out.multiply(b, tidy(rest.pop(b) * exponent))
-            elif isinstance(b, Const) and b.value > 0 or (
-                isinstance(b, Apply) and b.op.notation == "constant"
-            ):
+            elif is_positive_constant(b):
                 self._raise(out, b, tidy(rest.pop(b) * exponent), decimal)
         if coefficient == 1 and (len(rest) == 1 or all(self._even(b, e) for b, e in rest.items())):
             for b, e in rest.items():
@@ -312,11 +317,19 @@ class Algebra:
             return Sum(tuple(terms))
         return terms[0] if terms else NOTHING
 
-    def as_read(self, value: Sum) -> Value:
-        """A polynomial by falling degree; in other sums, a positive term first."""
+    def as_read(self, value: Sum, changed: bool) -> Value:
+        """A polynomial by falling degree; in other sums, a positive term first.
+
+        A sum that was changed is put in order in any case: its terms no longer are in the
+        order they were typed in.
+        """
         terms = list(value.terms)
-        if all(self.measure.rank(b)[0] < 2 and e > 0 for t in terms for b, e in t.powers.items()):
-            return self.of_terms(self.ordered(terms))
+        polynomial = all(self._is_polynomial(t) and min(t.powers.values(), default=1) > 0
+                         for t in terms)  # fmt: skip
+        if changed or polynomial:
+            terms = self.ordered(terms)
+        if polynomial:
+            return self.of_terms(terms)
         return self.of_terms(_positive_first(terms))
 
     def as_factor(self, terms: list[Product]) -> tuple[int, Value]:

@@ -153,10 +153,12 @@ def total(terms: Sequence[Signed]) -> Signed:
     plus: list[Expr] = []
     minus: list[Expr] = []
     for term in terms:
-        if isinstance(term, Minus):
-            minus.append(term.of)
-        else:
+        if not isinstance(term, Minus):
             plus.append(term)
+        elif type(term.of) is Const:
+            plus.append(neg(term.of))
+        else:
+            minus.append(term.of)
     plus, minus = _counted(plus), _counted(minus)
     if plus:
         return reduce(sub, minus, reduce(add, plus))

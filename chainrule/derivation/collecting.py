@@ -23,7 +23,6 @@ from chainrule.derivation.monomials import (
     integral,
     magnitude,
     raised,
-    ratio,
     tidy,
 )
 from chainrule.derivation.writing import is_exponential
@@ -34,17 +33,6 @@ if TYPE_CHECKING:
 LONGEST_SUM = 64  # a longer sum that is used twice, or in a product, is kept as it is
 LARGEST_BITS = 8192
 _LARGEST_EXPONENT = 1 << 40
-
-# Functions whose product is 1, and pairs whose product is a third function.
-_INVERSE = {
-    "sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh",
-    "cos": "sec", "sin": "csc", "tan": "cot", "cosh": "sech", "sinh": "csch", "tanh": "coth",
-}  # fmt: skip
-_THIRD = {
-    ("tan", "cos"): "sin", ("cot", "sin"): "cos", ("tanh", "cosh"): "sinh",
-    ("coth", "sinh"): "cosh",
-}  # fmt: skip
-
 
 class TooLarge(Exception):
     """A number or a sum would grow beyond what is worth having."""
@@ -136,8 +124,10 @@ class Collector:
                     changed |= self._settle_bars(base.args[0])
                 elif base.op is CBRT:
                     changed |= self._settle_cube_root(base, exponent)
-                elif base.op.name in _INVERSE:
-                    changed |= self._settle_inverse(base, exponent)
+                elif base.op.reciprocal and self._settle_reciprocal(base, exponent):
+                    changed = True
+                elif base.op.quotient is not None:
+                    changed |= self._settle_quotient(base, exponent)
                 else:
                     changed |= self._settle_base(base, exponent)
         return changed
@@ -200,6 +190,7 @@ class Collector:
         if not integral(a) or not integral(b):
             return False
         size, odd = a + c, (b + c) % 2
+        wanted: tuple[Rational, Rational, Rational]
         if a >= 0 and b >= 0 and size == 0:  # sign(u)^2 is 0 at 0
             wanted = (0, 2 - odd, 0)
         elif size % 2 == odd:
@@ -244,28 +235,27 @@ class Collector:
         self.multiply(base, 3 * step)
         return True
 
-    def _settle_inverse(self, base: Apply, exponent: Rational) -> bool:
-        if not integral(exponent) or exponent < 0:
-            return False
-        name, args = base.op.name, base.args
-        other = apply(lookup(_INVERSE[name]), *args)
+    def _settle_reciprocal(self, base: Apply, exponent: Rational) -> bool:
+        """sec(u)*cos(u) is 1."""
+        other = apply(lookup(base.op.reciprocal), *base.args)
+        return self._replace_pair(base, exponent, other, None)
+
+    def _settle_quotient(self, base: Apply, exponent: Rational) -> bool:
+        """tan(u)*cos(u) is sin(u)."""
+        assert base.op.quotient is not None
+        over, under = [apply(lookup(name), *base.args) for name in base.op.quotient]
+        return self._replace_pair(base, exponent, under, over)
+
+    def _replace_pair(
+        self, base: Expr, exponent: Rational, other: Expr, by: Expr | None
+    ) -> bool:
         count = self.powers.get(other, 0)
-        if integral(count) and count > 0:
-            step = min(int(exponent), int(count))
-            self.multiply(base, -step)
-            self.multiply(other, -step)
-            self._algebra.fired.add("reciprocal functions")
-            return True
-        for (first, second), third in _THIRD.items():
-            if name != first:
-                continue
-            other = apply(lookup(second), *args)
-            count = self.powers.get(other, 0)
-            if integral(count) and count > 0:
-                step = min(int(exponent), int(count))
-                self.multiply(base, -step)
-                self.multiply(other, -step)
-                self.multiply(apply(lookup(third), *args), step)
-                self._algebra.fired.add("reciprocal functions")
-                return True
-        return False
+        if not (integral(exponent) and integral(count) and exponent > 0 and count > 0):
+            return False
+        step = min(exponent, count)
+        self._set(base, exponent - step)
+        self._set(other, count - step)
+        if by is not None:
+            self.multiply(by, step)
+        self._algebra.fired.add("reciprocal functions")
+        return True

@@ -13,7 +13,7 @@ from chainrule.core.expr import Expr
 from chainrule.derivation.algebra import Algebra
 from chainrule.derivation.casework import Branches, cases, cases_in, combined, opened
 from chainrule.derivation.collecting import TooLarge
-from chainrule.derivation.identities import HYPERBOLIC, PYTHAGOREAN, applicable
+from chainrule.derivation.identities import applicable
 from chainrule.derivation.monomials import (
     NOTHING,
     Product,
@@ -354,8 +354,8 @@ class Forms:
 
 
 _OWN_RULES = frozenset((
-    FACTOR, EXPAND, PYTHAGOREAN, HYPERBOLIC, "common denominator", "cancel common factors",
-    "difference of squares", "merge cases", "product with cases",
+    FACTOR, EXPAND, "Pythagorean identity", "hyperbolic identity", "common denominator",
+    "cancel common factors", "difference of squares", "merge cases", "product with cases",
 ))  # fmt: skip
 
 

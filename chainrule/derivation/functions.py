@@ -63,7 +63,7 @@ def _of_one(algebra: Algebra, op: Operator, arg: Value) -> Value | None:
         return _cube_root(algebra, arg)
     if isinstance(arg, Product) and len(arg.powers) == 1 and arg.coefficient == 1:
         ((base, exponent),) = arg.powers.items()
-        if exponent == 1 and isinstance(base, Apply) and base.op.name == f"arc{op.name}":
+        if exponent == 1 and isinstance(base, Apply) and base.op.undoes == op.name:
             algebra.fired.add("inverse functions")
             return algebra.value(base.args[0])
     if op.parity and _leads_with_minus(arg):

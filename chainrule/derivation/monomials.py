@@ -117,6 +117,9 @@ def content(numbers: Iterable[Rational]) -> Rational:
     """The greatest positive rational of which all the numbers are integer multiples."""
     over, under = 0, 1
     for number in numbers:
+        if type(number) is int:
+            over = gcd(over, number)
+            continue
         over = gcd(over, number.numerator)
         under = under * number.denominator // gcd(under, number.denominator)
     return tidy(Fraction(over, under)) if over else 1

@@ -15,87 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import NamedTuple
 
 from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
 from chainrule.core.expr import TWO, Apply, Const, Expr, apply
+from chainrule.core.intervals import ANYTHING, POSITIVE, Interval, like_sign, meet, negated
+from chainrule.core.ops import Operator
 
 _BITS = 64  # ends with more bits are rounded away: a bound may only get weaker
-
-
-class Interval(NamedTuple):
-    """All values lie above `low` and below `high`; None: no bound; `open_*`: never equal."""
-
-    low: int | Fraction | None = None
-    high: int | Fraction | None = None
-    open_low: bool = False
-    open_high: bool = False
-    nonzero: bool = False
-
-    @property
-    def positive(self) -> bool:
-        """All values are greater than 0."""
-        low = self.low
-        return low is not None and (low > 0 or (low == 0 and (self.open_low or self.nonzero)))
-
-    @property
-    def negative(self) -> bool:
-        """All values are less than 0."""
-        high = self.high
-        return high is not None and (high < 0 or (high == 0 and (self.open_high or self.nonzero)))
-
-    @property
-    def nonnegative(self) -> bool:
-        """No value is less than 0."""
-        return self.low is not None and self.low >= 0
-
-    @property
-    def nonpositive(self) -> bool:
-        """No value is greater than 0."""
-        return self.high is not None and self.high <= 0
-
-    @property
-    def excludes_zero(self) -> bool:
-        """No value is 0."""
-        return self.nonzero or self.positive or self.negative
-
-
-_ALL = Interval()
-_POSITIVE = Interval(0, None, True)
-_NONNEGATIVE = Interval(0)
-_UNIT = Interval(-1, 1)
-_INSIDE = Interval(-1, 1, True, True)
-
-# The range of a function, whatever its argument.
-_RANGES = {
-    "exp": _POSITIVE, "cosh": Interval(1), "sech": Interval(0, 1, True), "sin": _UNIT, "cos": _UNIT,
-    "tanh": _INSIDE, "erf": _INSIDE, "sigmoid": Interval(0, 1, True, True), "softplus": _POSITIVE,
-    "relu": _NONNEGATIVE, "abs": _NONNEGATIVE, "sqrt": _NONNEGATIVE, "sign": _UNIT,
-    "heaviside": Interval(0, 1), "arccos": _NONNEGATIVE, "arccosh": _NONNEGATIVE,
-    "arcsech": _NONNEGATIVE, "arcsec": _NONNEGATIVE, "elu": Interval(-1, None, True),
-    "e": Interval(Fraction(2718, 1000), Fraction(2719, 1000), True, True),
-    "pi": Interval(Fraction(3141, 1000), Fraction(3142, 1000), True, True),
-    "sec": Interval(nonzero=True), "csc": Interval(nonzero=True), "coth": Interval(nonzero=True),
-    "csch": Interval(nonzero=True), "gamma": Interval(nonzero=True),
-    "arccot": Interval(-2, 2, nonzero=True), "arctan": Interval(-2, 2, True, True),
-    "arcsin": Interval(-2, 2, True, True),
-}  # fmt: skip
-
-# Functions that have the sign of their argument.
-_SIGN_KEEPING = frozenset((
-    "sinh", "tanh", "arctan", "arcsin", "arcsinh", "arctanh", "cbrt", "erf", "sign", "coth", "csch",
-    "arccsc", "arccsch", "arccoth", "arccot", "elu",
-))  # fmt: skip
-
-
-def _meet(a: Interval, b: Interval) -> Interval:
-    low, open_low = a.low, a.open_low
-    if low is None or (b.low is not None and (b.low, b.open_low) > (low, open_low)):
-        low, open_low = b.low, b.open_low
-    high, open_high = a.high, a.open_high
-    if high is None or (b.high is not None and (b.high, not b.open_high) < (high, not open_high)):
-        high, open_high = b.high, b.open_high
-    return Interval(low, high, open_low, open_high, a.nonzero or b.nonzero)
 
 
 def _rounded(a: Interval) -> Interval:
@@ -122,12 +48,6 @@ def _plus(a: Interval, b: Interval) -> Interval:
     return Interval(low, high, a.open_low or b.open_low, a.open_high or b.open_high)
 
 
-def _minus(a: Interval) -> Interval:
-    low = None if a.high is None else -a.high
-    high = None if a.low is None else -a.low
-    return Interval(low, high, a.open_high, a.open_low, a.nonzero)
-
-
 def _reach(a: Interval) -> int | Fraction:
     """The greatest distance from 0 of a bounded interval."""
     return max(a.low or 0, a.high or 0, -(a.low or 0), -(a.high or 0))
@@ -136,9 +56,9 @@ def _reach(a: Interval) -> int | Fraction:
 def _times(a: Interval, b: Interval) -> Interval:
     nonzero = a.excludes_zero and b.excludes_zero
     if a.nonpositive:
-        return _minus(_times(_minus(a), b)) if not a.nonnegative else Interval(0, 0)
+        return negated(_times(negated(a), b)) if not a.nonnegative else Interval(0, 0)
     if b.nonpositive:
-        return _minus(_times(a, _minus(b))) if not b.nonnegative else Interval(0, 0)
+        return negated(_times(a, negated(b))) if not b.nonnegative else Interval(0, 0)
     if a.nonnegative and b.nonnegative:
         assert a.low is not None and b.low is not None
         high = None if a.high is None or b.high is None else a.high * b.high
@@ -154,7 +74,7 @@ def _times(a: Interval, b: Interval) -> Interval:
 
 def _reciprocal(a: Interval) -> Interval:
     if a.negative:
-        return _minus(_reciprocal(_minus(a)))
+        return negated(_reciprocal(negated(a)))
     if a.nonnegative:
         assert a.low is not None
         # The value exists, so 0 is not among the arguments.
@@ -174,7 +94,7 @@ def _raised(a: Interval, exponent: int) -> Interval:
             return Interval(None, 0, False, True)
         return Interval(nonzero=a.excludes_zero)
     if a.negative:
-        a = _minus(a)
+        a = negated(a)
     low = a.low if a.nonnegative and a.low is not None else 0
     open_low = (low == 0 and a.excludes_zero) or (low != 0 and a.open_low)
     high, open_high = a.high, a.open_high
@@ -195,7 +115,7 @@ def _power(node: Apply, base: Interval, exponent: Interval) -> Interval:
     if isinstance(b, Const) and isinstance(b.value, int):
         return _raised(base, b.value)
     if base.positive or not isinstance(b, Const):
-        return _POSITIVE  # a power with a variable exponent is real for positive bases
+        return POSITIVE  # a power with a variable exponent is real for positive bases
     return Interval(0, nonzero=base.excludes_zero or b.value < 0)
 
 
@@ -203,18 +123,18 @@ def _node_interval(node: Expr, args: list[Interval]) -> Interval:
     if isinstance(node, Const):
         return _rounded(Interval(node.value, node.value, nonzero=node.value != 0))
     if not isinstance(node, Apply):
-        return _ALL
+        return ANYTHING
     op = node.op
     if op is ADD or op is SUB:
         left, right = node.args
         if _outweighs(left, right) or (op is ADD and _outweighs(right, left)):
-            return _POSITIVE
+            return POSITIVE
     if op is ADD:
         return _rounded(_plus(*args))
     if op is SUB:
-        return _rounded(_plus(args[0], _minus(args[1])))
+        return _rounded(_plus(args[0], negated(args[1])))
     if op is NEG:
-        return _minus(args[0])
+        return negated(args[0])
     if op is MUL:
         if node.args[0] is node.args[1]:
             return _rounded(_raised(args[0], 2))
@@ -223,7 +143,7 @@ def _node_interval(node: Expr, args: list[Interval]) -> Interval:
         return _rounded(_times(args[0], _reciprocal(args[1])))
     if op is POW:
         return _rounded(_power(node, *args))
-    return _function(op.name, op.notation, args)
+    return _function(op, args)
 
 
 def _outweighs(root: Expr, other: Expr) -> bool:
@@ -239,42 +159,13 @@ def _outweighs(root: Expr, other: Expr) -> bool:
     return isinstance(rest, Const) and rest.value > 0
 
 
-def _function(name: str, notation: str, args: list[Interval]) -> Interval:
-    if notation == "relation":
-        return Interval(0, 1)
-    known = _RANGES.get(name, _ALL)
-    if name in _SIGN_KEEPING or name in ("abs", "sqrt", "relu"):
-        a = args[0]
-        if name == "abs":
-            return _meet(known, a if a.nonnegative else _minus(a) if a.nonpositive else
-                         Interval(0, nonzero=a.excludes_zero))
-        if name == "sqrt":
-            return Interval(1 if a.low is not None and a.low >= 1 else 0, nonzero=a.excludes_zero)
-        if name == "relu":
-            return a if a.positive else known
-        return _meet(known, Interval(
-            0 if a.nonnegative else None, 0 if a.nonpositive else None, nonzero=a.excludes_zero))
-    if name == "max" and any(a.low is not None for a in args):
-        best = max((a for a in args if a.low is not None), key=lambda a: (a.low, a.open_low))
-        return Interval(best.low, None, best.open_low)
-    if name == "min" and any(a.high is not None for a in args):
-        best = min((a for a in args if a.high is not None), key=lambda a: (a.high, not a.open_high))
-        return Interval(None, best.high, False, best.open_high)
-    if name == "piecewise":
-        values = [*args[:-1:2], *(args[-1:] if len(args) % 2 else [])]
-        return _hull(values)
+def _function(op: Operator, args: list[Interval]) -> Interval:
+    known = op.range
+    if op.enclosure is not None:
+        known = meet(known, op.enclosure(*args))
+    if op.keeps_sign:
+        known = meet(known, like_sign(args[0]))
     return known
-
-
-def _hull(parts: list[Interval]) -> Interval:
-    lows = [(a.low, a.open_low) for a in parts]
-    highs = [(a.high, a.open_high) for a in parts]
-    low = None if any(v is None for v, _ in lows) else min(v for v, _ in lows if v is not None)
-    high = None if any(v is None for v, _ in highs) else max(v for v, _ in highs if v is not None)
-    return Interval(
-        low, high, all(o for v, o in lows if v == low), all(o for v, o in highs if v == high),
-        all(a.excludes_zero for a in parts),
-    )  # fmt: skip
 
 
 class Signs:

@@ -13,6 +13,7 @@ ends when nothing changes any more.
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -75,14 +76,25 @@ def simplify(expr: Expr, *, budget: int = 20_000) -> Simplified:
     >>> simplify(2 * (x**2 + 9) ** 2 * (3 * (2 * x))).result is 12 * x * (x**2 + 9) ** 2
     True
     """
+    large = _is_large(expr)
+    running = gc.isenabled()
+    if large:  # looking for garbage among what is being built would take as long again
+        gc.disable()
+    try:
+        return _simplify(expr, budget, large)
+    finally:
+        if running:
+            gc.enable()
+
+
+def _simplify(expr: Expr, budget: int, large: bool) -> Simplified:
     measure, signs = Measure(), Signs()
     firings: list[Firing] = []
     seen = [expr]
     current = expr
-    large = _is_large(expr)
     for number in range(_MOST_PASSES):
         forms, identities = number > 0 and not large, number > 1
-        done = _Pass(measure, signs, budget if forms else 0, identities).run(current)
+        done = _Pass(measure, signs, budget if forms else 0, identities, large).run(current)
         after, fired, budget = done.node, done.fired, done.work if forms else budget
         if after is not current:
             rule = next((r for r in _RULES if r in fired), "")
@@ -124,8 +136,10 @@ class _Done:
 class _Pass:
     """One walk from the leaves to the root."""
 
-    def __init__(self, measure: Measure, signs: Signs, work: int, identities: bool) -> None:
-        self.algebra = Algebra(measure, signs)
+    def __init__(
+        self, measure: Measure, signs: Signs, work: int, identities: bool, large: bool = False
+    ) -> None:
+        self.algebra = Algebra(measure, signs, spread=not large)
         self.forms = Forms(self.algebra, work, identities)
         self._searching = work > 0
         self._values: dict[Expr, Value] = {}
@@ -141,7 +155,7 @@ class _Pass:
                 self._values[node] = self._visit(node)
         value = self._values[root]
         if isinstance(value, Sum):
-            value = self.algebra.as_read(value)
+            value = self.algebra.as_read(value, changed=bool(self.algebra.fired))
         result = self.algebra.write(value)
         return _Done(result, self.algebra.fired, self.forms.work)
 

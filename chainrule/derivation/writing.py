@@ -42,10 +42,15 @@ def is_exponential(node: Expr) -> bool:
 
 
 class Writer:
-    """Writes values; `recall` gives a node's value back, `decimals` the bases to write 0.5 at."""
+    """Writes values; `recall` gives a node's value back, `decimals` the bases to write 0.5 at.
 
-    def __init__(self, measure: Measure, recall: Callable[[Expr], Value]) -> None:
-        self.measure, self._recall = measure, recall
+    `spread`: numbers may go into sums where that is shorter.
+    """
+
+    def __init__(
+        self, measure: Measure, recall: Callable[[Expr], Value], spread: bool = True
+    ) -> None:
+        self.measure, self._recall, self._spread = measure, recall, spread
         self.decimals: set[Expr] = set()
         # Written once: a tower of exponentials would be walked down again and again.
         self._known: dict[Key, tuple[list[Expr], list[Expr]]] = {}
@@ -83,6 +88,7 @@ class Writer:
         negative = value.coefficient < 0
         decimal = value.decimal and const(size, True).decimal
         top, bottom = (size, 1) if decimal else (size.numerator, size.denominator)
+        spread = spread and self._spread
         if spread and len(over) == 1 and (negative or top != 1):
             inner = self._multiple(over[0], value.powers, -top if negative else top)
             if inner is not None:
@@ -131,6 +137,11 @@ class Writer:
         return value if powers is value.powers else Product(tidy(coefficient), powers)
 
     def _factors(self, powers: dict[Expr, Rational]) -> tuple[list[Expr], list[Expr]]:
+        if len(powers) == 1:
+            ((base, exponent),) = powers.items()
+            if not is_exponential(base) and not is_tower(base):
+                node = self._power(base, magnitude(exponent))
+                return ([node], []) if exponent > 0 else ([], [node])
         over: list[tuple[Rank, Expr]] = []
         under: list[tuple[Rank, Expr]] = []
         exponents: list[Part] = []
@@ -211,7 +222,7 @@ class Writer:
                 joined = {b: e for b, e in joined.items() if b not in group}
                 joined[apply(op, node)] = side
         for size, group in roots.items():
-            numbers = {b: e for b, e in group.items() if _is_positive_constant(b)}
+            numbers = {b: e for b, e in group.items() if is_positive_constant(b)}
             others = {b: e for b, e in group.items() if type(b) is not Const and b not in numbers}
             chosen = numbers | others if len(others) == 1 else numbers
             if len(chosen) > 1 and numbers:
@@ -260,7 +271,8 @@ class Writer:
         return self.write(terms[0] if len(terms) == 1 else Sum(tuple(terms)))
 
 
-def _is_positive_constant(node: Expr) -> bool:
+def is_positive_constant(node: Expr) -> bool:
+    """Whether it is pi or a whole number above 1: it may be taken out of a root."""
     if isinstance(node, Const):
         return isinstance(node.value, int) and node.value > 1
     return isinstance(node, Apply) and node.op.notation == "constant"

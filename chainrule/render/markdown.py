@@ -65,7 +65,8 @@ def _note(row: Row, at: str) -> str:
     if row.provided:
         notes.append("where " + " and ".join(f"${_safe(latex(c))}$" for c in row.provided))
     if row.number:
-        notes.append(f"{row.number} at {_upright(at)}")
+        equal = "" if row.number.startswith("≈") else "= "
+        notes.append(f"{equal}{row.number} at {_upright(at)}")
     return ", ".join(notes)
 
 

@@ -1,30 +1,26 @@
-"""Derivation to page: every word that a reader sees is here."""
+"""Derivation to page: its headings, in order, and what stands under them.
+
+Every word that a reader sees is here or in `sentences`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from chainrule.core.arithmetic import ADD
-from chainrule.core.expr import ZERO, Apply, Expr, const, free_symbols, symbol
-from chainrule.core.ops import Kink
-from chainrule.core.program import Notice
+from chainrule.core.expr import free_symbols, symbol
 from chainrule.derivation.steps import (
     Chain,
     Derivation,
     Formula,
-    Joint,
     Line,
     Matrix,
-    Method,
     Partial,
-    Status,
     Step,
     Times,
     Verification,
 )
 from chainrule.render.blocks import (
     Block,
-    Code,
     Equations,
     Heading,
     Label,
@@ -33,9 +29,10 @@ from chainrule.render.blocks import (
     Paragraph,
     Prose,
     Row,
-    Tone,
 )
 from chainrule.render.notation import Notation
+from chainrule.render.sentences import ambiguity, listing, plural, quantity, validity
+from chainrule.render.sentences import verification_block as verification_block
 from chainrule.render.text import text
 
 _ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth")
@@ -60,20 +57,20 @@ def step_title(step: Step, notation: Notation) -> Prose:
         case "locals":
             return ("Local derivatives",)
         case "logarithmic":
-            return ("Logarithmic differentiation of ", _name(names[0]))
+            return ("Logarithmic differentiation of ", quantity(names[0]))
         case "quotient":
-            return ("Quotient rule for ", _name(names[0]))
+            return ("Quotient rule for ", quantity(names[0]))
         case "path":
             of, by = names
             count = sum(isinstance(line.parts[0], Chain) for line in step.lines)
             if count == 0 and not _only_path(step) and not notation.has_edge(of, by):
-                return (_name(of), " does not depend on ", _name(by))
+                return (quantity(of), " does not depend on ", quantity(by))
             paths = f"{count} paths" if count > 1 else "one path"
-            return (f"Chain rule: {paths} from ", _name(of), " to ", _name(by))
+            return (f"Chain rule: {paths} from ", quantity(of), " to ", quantity(by))
         case "total":
-            return ("Total derivatives by ", _name(names[0]))
+            return ("Total derivatives by ", quantity(names[0]))
         case "backprop":
-            return ("Backpropagation from ", _name(names[0]))
+            return ("Backpropagation from ", quantity(names[0]))
         case "layers":
             return ("Layer by layer: a product of Jacobians",)
         case "direction":
@@ -167,7 +164,7 @@ def _derivation(d: Derivation) -> Iterator[Block]:
         if d.layout == "denominator":
             rows, columns = columns, rows
         yield Paragraph((f"Rows are {rows}, columns are {columns}: {d.layout} layout.",))
-    yield from _validity(d)
+    yield from validity(d)
 
 
 def _repeats(before: Step | None, step: Step) -> bool:
@@ -184,7 +181,7 @@ _ENTRY_TOPICS = frozenset(["path", "substitute", "simplify"])
 
 
 def _entry_title(subject: Sequence[str]) -> Prose:
-    return ("Derivative of ", _name(subject[0]), " by ", _name(subject[1]))
+    return ("Derivative of ", quantity(subject[0]), " by ", quantity(subject[1]))
 
 
 def _title(d: Derivation) -> Prose:
@@ -196,7 +193,7 @@ def _title(d: Derivation) -> Prose:
         head = "Gradient of a weighted sum"
     elif d.result.kind == "derivative" and (order := max(s.stage for s in d.steps)) > 1:
         head = f"{_ordinal(order)} derivative".capitalize()
-    return (f"{head} of ", *_names(d.outputs), " with respect to ", *_names(d.variables))
+    return (f"{head} of ", *listing(d.outputs), " with respect to ", *listing(d.variables))
 
 
 def _ordinal(order: int) -> str:
@@ -210,9 +207,9 @@ def _next_stage(d: Derivation, stage: int) -> Iterator[Block]:
     if len(d.variables) == 1:
         name = f"{d.outputs[0]}_{by * (stage - 1)}"
         start = f"The {previous} derivative is called "
-        yield Paragraph((start, _name(name), " and derived in its turn."))
+        yield Paragraph((start, quantity(name), " and derived in its turn."))
         return
-    first = _name(f"{d.outputs[0]}_{by}")
+    first = quantity(f"{d.outputs[0]}_{by}")
     turn = " and so on, and derived in their turn."
     yield Paragraph(("The partial derivatives are called ", first, turn))
 
@@ -294,131 +291,14 @@ def _reading(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
     yield from _where(rows, notation)
     free = [s.name for s in free_symbols(d.functions)]
     constants = [name for name in free if name not in d.variables]
-    variables: Prose = (_plural("Variable", d.variables), " ", *_names(d.variables))
+    variables: Prose = (plural("Variable", d.variables), " ", *listing(d.variables))
     if constants:
-        variables += ("; ", _plural("constant", constants), " ", *_names(constants))
+        variables += ("; ", plural("constant", constants), " ", *listing(constants))
     yield Paragraph((*variables, "."))
     for notice in d.program.notices:
-        yield _notice(notice)
+        yield ambiguity(notice)
     if notation.both_signs:
         yield Paragraph((
             "∂ is the derivative along one edge, with the other operands held fixed; "
             "d is the derivative along all paths.",
         ), "note")  # fmt: skip
-
-
-def _plural(word: str, names: Sequence[str]) -> str:
-    return word if len(names) == 1 else word + "s"
-
-
-def _notice(notice: Notice) -> Paragraph:
-    hint: Prose = ("; ", *_marked(notice.hint)) if notice.hint else ()
-    return Paragraph((*_marked(notice.message), *hint, "."), "warning")
-
-
-def _marked(words: str) -> Prose:
-    """What stands between backticks, as the user's words."""
-    pieces = words.split("`")
-    if len(pieces) % 2 == 0:
-        return (words,)
-    return tuple(Code(piece) if i % 2 else piece for i, piece in enumerate(pieces) if piece)
-
-
-def _validity(d: Derivation) -> Iterator[Block]:
-    if d.domain:
-        prose: Prose = ("Valid for ",)
-        for i, relation in enumerate(d.domain):
-            prose += (*((" and ",) if i else ()), *condition(relation))
-        yield Paragraph((*prose, "."))
-    elif d.variables and not d.kinks:
-        all_real = f"Valid for {'every' if len(d.variables) == 1 else 'all'} real "
-        yield Paragraph((all_real, *_names(d.variables), "."))
-    for kink in d.kinks:
-        yield Paragraph(_kink(kink), "note")
-    for joint in d.joints:
-        yield Paragraph(_joint(joint), "note")
-    for remark in d.remarks:
-        yield Paragraph((remark[:1].upper() + remark[1:].rstrip(".") + ".",), "note")
-
-
-def _kink(kink: Kink) -> Prose:
-    where = condition(kink.where)
-    return ("Kink where ", *where, f"; the convention used there: {kink.convention}.")
-
-
-def _joint(joint: Joint) -> Prose:
-    place = Math((symbol(joint.variable), const(joint.at)))
-    (left, here, right), (below, above) = joint.values, joint.slopes
-    if left != right:
-        found = f" the value jumps from {left:.6g} to {right:.6g}: no derivative there."
-    elif not joint.continuous:
-        found = f" the value is {here:.6g}, but {left:.6g} around it: no derivative there."
-    elif not joint.smooth:
-        slopes = f"{below:.6g} to the left and {above:.6g} to the right"
-        found = f" the slope is {slopes}: no derivative there."
-    else:
-        found = f" values and slopes meet: the derivative there is {above:.6g}."
-    return ("At ", place, found)
-
-
-def condition(relation: Expr) -> Prose:
-    """A relation in a sentence."""
-    if isinstance(relation, Apply) and relation.op.notation == "relation":
-        left, right = relation.args
-        if relation.op.name == "==":
-            return (Math((left, right)),)
-        # A sum of relations that is positive: one of them holds.
-        if relation.op.name == ">" and right is ZERO and isinstance(left, Apply) and left.op is ADD:
-            a, b = left.args
-            if all(isinstance(r, Apply) and r.op.notation == "relation" for r in (a, b)):
-                return (*condition(a), " or ", *condition(b))
-    return (Math((relation,)),)
-
-
-def _name(name: str) -> Math:
-    return Math((symbol(name),))
-
-
-def _names(names: Sequence[str]) -> Prose:
-    prose: Prose = ()
-    for i, name in enumerate(names):
-        if i:
-            prose += (" and " if i == len(names) - 1 else ", ",)
-        prose += (_name(name),)
-    return prose
-
-
-# ------------------------------------------------------------------------- verification
-
-_ORACLES = {"sympy": "SymPy", "numeric": "numerical differentiation"}
-
-
-def verification_block(verification: Verification) -> Page:
-    """What the oracles say, in a sentence or two."""
-    prose: Prose = (f"{verification.status}: ",)
-    for i, method in enumerate(verification.methods):
-        prose += (*(("; ",) if i else ()), *_said(method))
-    if not verification.methods:
-        prose += ("no oracle was asked",)
-    blocks = [Paragraph(prose, _STATUS_TONES[verification.status])]
-    undecided = sum(status != "verified" for status in verification.edges)
-    if undecided and verification.status == "verified":
-        of = f"{undecided} of {len(verification.edges)} local derivatives"
-        blocks.append(Paragraph((f"{of} could not be decided alone.",), "note"))
-    return Page(tuple(blocks))
-
-
-_STATUS_TONES: dict[Status, Tone] = {"verified": "good", "failed": "bad", "unverified": "note"}
-
-
-def _said(method: Method) -> Prose:
-    oracle = _ORACLES.get(method.name, method.name)
-    if method.status == "verified":
-        said = f"{oracle} agrees"
-        if method.points is not None:
-            said += f" at {method.points} point{'s' * (method.points != 1)}"
-        if method.largest_relative_error is not None:
-            said += f" (largest relative error {method.largest_relative_error:.1g})"
-        return (said,)
-    verb = "disagrees" if method.status == "failed" else "does not decide"
-    return (f"{oracle} {verb}", *((": ", *_marked(method.detail)) if method.detail else ()))

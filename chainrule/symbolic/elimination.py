@@ -29,8 +29,8 @@ Edge = tuple[Expr, Signed]
 class LocalDerivatives:
     """The graph of local derivatives from `ys` down to `xs`.
 
-    An application with one user is eliminated at once if the edge between them is constant
-    or the application has one argument: sums of many terms and chains are no vertices.
+    An application with one user is eliminated at once if that takes no product, or one that
+    any order takes: sums of many terms and chains are no vertices.
 
     Attributes:
         below: the edges from a vertex and their labels; a list is a sum not written yet.
@@ -63,7 +63,7 @@ class LocalDerivatives:
                 if type(label) is list:
                     label = below[user][node] = self.sums.total(label)
                 factor = label.of if type(label) is Minus else label
-                if type(factor) is Const or len(edges) == 1:
+                if factor is ONE or len(edges) == 1:
                     del below[user][node], users[node]
                     join(user, label, edges)
                     continue
@@ -178,3 +178,4 @@ def _local(node: Apply, active: set[Expr]) -> Sequence[Edge]:
             if partial is not ZERO:
                 edges.append((argument, Minus(partial) if negative else partial))
     return edges
+

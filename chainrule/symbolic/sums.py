@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import reduce
 
 from chainrule.core.arithmetic import ADD, MUL, SUB, add, mul, neg, sub
-from chainrule.core.expr import ZERO, Const, Expr, const, find
+from chainrule.core.expr import ONE, ZERO, Const, Expr, const, find
 from chainrule.derivation.backward import Minus, Signed
 
 class Sums:
@@ -47,12 +47,13 @@ class Sums:
         minus: list[Expr] = []
         factors: list[Expr] = []
         for signed in terms:
-            if isinstance(signed, Minus):
-                term = signed.of
-                minus.append(term)
-            else:
-                term = signed
+            term = signed.of if isinstance(signed, Minus) else signed
+            if term is signed:
                 plus.append(term)
+            elif type(term) is Const:
+                plus.append(neg(term))
+            else:
+                minus.append(term)
             if term.op is MUL:
                 a, b = term.args
                 if type(a) is Const:
@@ -77,70 +78,64 @@ class Sums:
 
     def _collected(self, plus: list[Expr], minus: list[Expr]) -> tuple[list[Expr], list[Expr]]:
         """The same sum with fewer terms, if it is one over multiples of nodes in common."""
-        weights = dict.fromkeys((*plus, *minus), 0)
-        for term in plus:
-            weights[term] += 1
-        for term in minus:
-            weights[term] -= 1
-        items: list[tuple[int | Fraction, Expr, Expr | None]] = []
-        alike: dict[tuple[int, int], list[int]] = {}
-        for term, weight in weights.items():
-            factor, node = self._multiple(term)
-            factor *= weight
-            p, q = factor.as_integer_ratio()
-            if (abs(p), q) != (1, 1):
-                alike.setdefault((abs(p), q), []).append(len(items))
-            items.append((factor, node, term))
-        for places in alike.values():
+        terms = [*plus, *minus]
+        items = [(i < len(plus), *self._multiple(term)) for i, term in enumerate(terms)]
+        alike: dict[Const, list[int]] = {}
+        for i, (_, factor, _) in enumerate(items):
+            if factor is not ONE:
+                alike.setdefault(factor, []).append(i)
+        members: dict[Expr, list[int]] = {}
+        gone = set()
+        for factor, places in alike.items():
             if len(places) == 2:  # c a ± c b, and the functions have a ± b
-                (c, a, _), (d, b, _) = (items[i] for i in places)
-                sign, node = self._known_sum(c > 0, a, d > 0, b)
-                if sign:
-                    items[places[0]] = sign * abs(c), node, None
-                    items[places[1]] = 0, node, None
-        merged: dict[Expr, tuple[int | Fraction, Expr | None]] = {}
-        for factor, node, origin in items:
-            if node in merged:
-                factor, origin = factor + merged[node][0], None
-            merged[node] = factor, origin
-        taken: list[tuple[int | Fraction, Expr]]
-        if len(merged) < len(weights):
-            taken = [
-                (factor, node) if origin is None else (weights[origin], origin)
-                for node, (factor, origin) in merged.items()
-            ]
-        else:
-            taken = [(weight, term) for term, weight in weights.items()]
-        return (
-            [_times(k, term) for k, term in taken if k > 0],
-            [_times(-k, term) for k, term in taken if k < 0],
-        )
+                i, j = places
+                known = self._known_sum(items[i][0], items[i][2], items[j][0], items[j][2])
+                if known is not None:
+                    items[i] = known[0], factor, known[1]
+                    members.setdefault(known[1], []).append(i)
+                    gone |= {i, j}
+        for i, (_, _, node) in enumerate(items):
+            if i not in gone:
+                members.setdefault(node, []).append(i)
+        if len(members) == len(terms):
+            return plus, minus
+        plus, minus = [], []
+        for node, places in members.items():
+            i = places[0]
+            if len(places) == 1 and i not in gone:
+                (plus if items[i][0] else minus).append(terms[i])
+                continue
+            value: int | Fraction = 0
+            for i in places:
+                positive, factor, _ = items[i]
+                value += factor.value if positive else -factor.value
+            if value != 0:
+                scale = const(abs(value), any(items[i][1].decimal for i in places))
+                (plus if value > 0 else minus).append(mul(scale, node))
+        return plus, minus
 
-    def _multiple(self, term: Expr) -> tuple[int | Fraction, Expr]:
+    def _multiple(self, term: Expr) -> tuple[Const, Expr]:
         """c and n where the term is c n, or u (c v) and the functions have n = u v."""
         if term.op is MUL:
             a, b = term.args
             if type(a) is Const:
-                return a.value, b
+                return a, b
             for u, v in ((a, b), (b, a)):
-                if v.op is MUL and type(v.args[0]) is Const:
+                if v.op is MUL:
                     c, rest = v.args
-                    for node in (find(MUL, u, rest), find(MUL, rest, u)):
-                        if node is not None and node in self._own:
-                            return c.value, node
-        return 1, term
+                    if type(c) is Const:
+                        for node in (find(MUL, u, rest), find(MUL, rest, u)):
+                            if node is not None and node in self._own:
+                                return c, node
+        return ONE, term
 
-    def _known_sum(self, plus_a: bool, a: Expr, plus_b: bool, b: Expr) -> tuple[int, Expr]:
-        """±1 and the node that the functions have for ±a ± b; 0 if they have none."""
+    def _known_sum(self, plus_a: bool, a: Expr, plus_b: bool, b: Expr) -> tuple[bool, Expr] | None:
+        """Sign and node where the functions have ±a ± b."""
         if plus_a is plus_b:
             tries = [(plus_a, find(ADD, a, b)), (plus_a, find(ADD, b, a))]
         else:
             tries = [(plus_a, find(SUB, a, b)), (plus_b, find(SUB, b, a))]
         for positive, node in tries:
             if node is not None and node in self._own:
-                return 1 if positive else -1, node
-        return 0, a
-
-
-def _times(weight: int | Fraction, term: Expr) -> Expr:
-    return term if weight == 1 else mul(const(weight), term)
+                return positive, node
+        return None

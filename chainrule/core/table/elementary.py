@@ -6,12 +6,17 @@ from typing import Any
 
 from chainrule.core.arithmetic import div, ln, mul, neg, reciprocal, relation, square
 from chainrule.core.expr import ONE, TWO, ZERO, Expr, const
+from chainrule.core.intervals import NONNEGATIVE, Interval
 from chainrule.core.ops import Operator, register
 from chainrule.core.table.rows import unary
 
 
 def _positive(a: Expr) -> tuple[Expr, ...]:
     return (relation(">", a, ZERO),)
+
+
+def _root_enclosure(a: Interval) -> Interval:
+    return Interval(1 if a.low is not None and a.low >= 1 else 0, nonzero=a.excludes_zero)
 
 
 def _real_cbrt(m: Any, a: Any) -> Any:
@@ -22,13 +27,13 @@ SQRT: Operator = unary(
     "sqrt", lambda n, a: reciprocal(mul(TWO, n)), rule="square root rule",
     notation="root", domain=lambda a: (relation(">=", a, ZERO),), smooth=_positive,
     values=tuple((k * k, k) for k in range(11)),
-    source="DLMF 4.2.26, 4.7.7",
+    source="DLMF 4.2.26, 4.7.7", range=NONNEGATIVE, enclosure=_root_enclosure,
 )  # fmt: skip
 CBRT: Operator = unary(
     "cbrt", lambda n, a: reciprocal(mul(const(3), square(n))), rule="cube root rule",
     sympy=lambda s, a: s.real_root(a, 3), mpmath=_real_cbrt, latex=r"\sqrt[3]", notation="root",
     smooth=lambda a: (relation("!=", a, ZERO),), parity="odd",
-    values=((0, 0), (1, 1), (8, 2), (27, 3), (64, 4)), source="the inverse of u^3",
+    values=((0, 0), (1, 1), (8, 2), (27, 3), (64, 4)), source="the inverse of u^3", keeps_sign=True,
 )  # fmt: skip
 LOG10: Operator = unary(
     "log10", lambda n, a: reciprocal(mul(a, ln(const(10)))), rule="logarithm rule",

@@ -6,6 +6,7 @@ from typing import Any
 
 from chainrule.core.arithmetic import PI, add, div, exp, mul, neg, relation, square, sub
 from chainrule.core.expr import HALF, ONE, TWO, ZERO, Expr, apply
+from chainrule.core.intervals import NONNEGATIVE, POSITIVE, Interval
 from chainrule.core.ops import Kink, Operator, register
 from chainrule.core.table.elementary import SQRT
 from chainrule.core.table.piecewise import cases
@@ -30,11 +31,12 @@ SIGMOID: Operator = unary(
     spellings=("logistic", "expit"),
     sympy=lambda s, a: 1 / (1 + s.exp(-a)), mpmath=_logistic,
     numpy="np.exp(np.minimum({0}, 0)) / (1 + np.exp(-np.abs({0})))", source="Bishop 2006, eq. 4.88",
+    range=Interval(0, 1, True, True),
 )  # fmt: skip
 SOFTPLUS: Operator = unary(
     "softplus", lambda n, a: apply(SIGMOID, a), latex=r"\operatorname{softplus}",
     sympy=lambda s, a: s.log(1 + s.exp(a)), mpmath=lambda m, a: m.log1p(m.exp(a)),
-    numpy="np.logaddexp(0, {0})", source="Dugas et al. 2001, eq. 2",
+    numpy="np.logaddexp(0, {0})", source="Dugas et al. 2001, eq. 2", range=POSITIVE,
 )  # fmt: skip
 RELU: Operator = unary(
     "relu", lambda n, a: relation(">", a, ZERO), latex=r"\operatorname{relu}",
@@ -42,6 +44,7 @@ RELU: Operator = unary(
     numpy="np.maximum({0}, 0)",
     kinks=lambda a: (Kink(relation("==", a, ZERO), "relu'(0) = 0"),),
     source="Glorot et al. 2011, sec. 3",
+    range=NONNEGATIVE, enclosure=lambda a: a if a.positive else NONNEGATIVE,
 )  # fmt: skip
 LEAKY_RELU: Operator = register(Operator(
     "leaky_relu", (2, 2),
@@ -62,6 +65,7 @@ ELU: Operator = unary(
     mpmath=lambda m, a: a if a > 0 else m.expm1(a),
     numpy="np.where({0} > 0, {0}, np.expm1(np.minimum({0}, 0)))",
     source="Clevert et al. 2016, eq. 3, with alpha = 1: its slope at 0 is 1 from both sides",
+    range=Interval(-1, None, True), keeps_sign=True,
 )  # fmt: skip
 GELU: Operator = unary(
     "gelu", lambda n, a: add(_normal_cdf(a), mul(a, _normal_density(a))),

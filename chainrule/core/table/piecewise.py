@@ -11,6 +11,7 @@ from typing import Any
 
 from chainrule.core.arithmetic import add, reciprocal, relation
 from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply
+from chainrule.core.intervals import NONNEGATIVE, Interval, hull, negated
 from chainrule.core.ops import Kink, Operator, register
 from chainrule.core.table.rows import unary
 
@@ -23,15 +24,22 @@ def _at_integers(convention: str) -> Callable[[Expr], tuple[Kink, ...]]:
     return lambda a: (Kink(relation("==", a, apply(FLOOR, a)), convention),)
 
 
+def _size(a: Interval) -> Interval:
+    if a.nonnegative or a.nonpositive:
+        return a if a.nonnegative else negated(a)
+    return Interval(0, nonzero=a.excludes_zero)
+
+
 ABS: Operator = unary(
     "abs", lambda n, a: apply(SIGN, a), rule="absolute value", sympy=lambda s, a: s.Abs(a),
     mpmath=lambda m, a: abs(a), latex=r"\left|", notation="bars", parity="even",
     spellings=("Abs",), values=((0, 0),), kinks=_at_zero("sign(0) = 0"),
-    source="DLMF 1.9.7 on the real line",
+    source="DLMF 1.9.7 on the real line", range=NONNEGATIVE, enclosure=_size,
 )  # fmt: skip
 SIGN: Operator = unary(
     "sign", lambda n, a: ZERO, spellings=("sgn", "signum"), latex=r"\operatorname{sign}",
     rule="constant between jumps", parity="odd", values=((0, 0),), kinks=_at_zero("sign'(0) = 0"),
+    range=Interval(-1, 1), keeps_sign=True,
 )  # fmt: skip
 FLOOR: Operator = unary(
     "floor", lambda n, a: ZERO, latex=r"\lfloor", notation="floor", rule="constant between jumps",
@@ -47,7 +55,7 @@ HEAVISIDE: Operator = unary(
     rule="constant between jumps",
     spellings=("Heaviside",), sympy=lambda s, a: s.Heaviside(a, s.Rational(1, 2)),
     mpmath=lambda m, a: (1 + m.sign(a)) / 2, numpy="np.heaviside({0}, 0.5)",
-    kinks=_at_zero("heaviside(0) = 1/2, heaviside'(0) = 0"),
+    kinks=_at_zero("heaviside(0) = 1/2, heaviside'(0) = 0"), range=Interval(0, 1),
 )  # fmt: skip
 
 
@@ -58,7 +66,10 @@ def cases(*branches: Expr) -> Expr:
     return apply(PIECEWISE, *branches)
 
 
-def _extremum(name: str, beyond: str, below: str, choose: Callable[..., Any]) -> Operator:
+def _extremum(
+    name: str, beyond: str, below: str, choose: Callable[..., Any],
+    enclosure: Callable[..., Interval],
+) -> Operator:  # fmt: skip
     def partial(node: Apply, slot: int) -> Expr:
         own = node.args[slot]
         others = [a for i, a in enumerate(node.args) if i != slot]
@@ -85,12 +96,21 @@ def _extremum(name: str, beyond: str, below: str, choose: Callable[..., Any]) ->
         sympy=lambda s, *args: getattr(s, name.capitalize())(*args),
         mpmath=lambda m, *args: choose(args),
         numpy=f"np.{name}imum.reduce(np.broadcast_arrays({{args}}))",
-        latex=f"\\{name}", kinks=kinks,
+        latex=f"\\{name}", kinks=kinks, enclosure=enclosure,
     ))  # fmt: skip
 
 
-MAX: Operator = _extremum("max", ">", "<", max)
-MIN: Operator = _extremum("min", "<", ">", min)
+def _above(*args: Interval) -> Interval:
+    """The greatest is above all that any of them is above."""
+    ends = [(a.low, a.open_low) for a in args if a.low is not None]
+    if not ends:
+        return Interval()
+    low, is_open = max(ends)
+    return Interval(low, None, is_open)
+
+
+MAX: Operator = _extremum("max", ">", "<", max, _above)
+MIN: Operator = _extremum("min", "<", ">", min, lambda *args: negated(_above(*map(negated, args))))
 
 
 def _relation(
@@ -105,6 +125,7 @@ def _relation(
         sympy=sympy, mpmath=lambda m, a, b: m.mpf(bool(test(a, b))), numpy=f"({{0}} {numpy} {{1}})",
         latex=latex, notation="relation", precedence=5, spellings=spellings,
         kinks=lambda a, b: (Kink(relation("==", a, b), "a relation's derivative is 0"),),
+        range=Interval(0, 1),
     ))  # fmt: skip
 
 
@@ -155,6 +176,10 @@ def _case_value(m: Any, *args: Any) -> Any:
     return args[-1] if len(args) % 2 else m.nan
 
 
+def _case_enclosure(*args: Interval) -> Interval:
+    return hull([*args[:-1:2], *(args[-1:] if len(args) % 2 else [])])
+
+
 def _case_kinks(*args: Expr) -> tuple[Kink, ...]:
     edges = []
     for condition in args[1::2]:
@@ -168,5 +193,5 @@ PIECEWISE: Operator = register(Operator(
     "piecewise", (2, None), (_case_partial,), ("slope of the branch that holds",),
     sympy=_case_sympy, mpmath=_case_value,
     numpy="np.select([{conditions}], [{choices}], {default})", latex="cases",
-    notation="piecewise", kinks=_case_kinks,
+    notation="piecewise", kinks=_case_kinks, enclosure=_case_enclosure,
 ))  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 
 from chainrule.core.arithmetic import PI, add, div, exp, mul, neg, relation, square
 from chainrule.core.expr import ONE, TWO, ZERO, Apply, Const, Expr, apply
+from chainrule.core.intervals import Interval
 from chainrule.core.ops import Operator, register
 from chainrule.core.table.elementary import SQRT
 from chainrule.core.table.piecewise import FLOOR
@@ -22,12 +23,14 @@ def _no_pole(a: Expr) -> tuple[Expr, ...]:
 ERF: Operator = unary(
     "erf", lambda n, a: div(mul(TWO, exp(neg(square(a)))), apply(SQRT, apply(PI))),
     latex=r"\operatorname{erf}", numpy="np.vectorize(math.erf, otypes=[float])({0})",
-    values=((0, 0),), parity="odd", source="DLMF 7.2.1",
+    values=((0, 0),), parity="odd", source="DLMF 7.2.1", range=Interval(-1, 1, True, True),
+    keeps_sign=True,
 )  # fmt: skip
 GAMMA: Operator = unary(
     "gamma", lambda n, a: mul(n, apply(DIGAMMA, a)), latex=r"\Gamma", spellings=("Gamma", "Γ"),
     numpy="np.vectorize(math.gamma, otypes=[float])({0})", domain=_no_pole,
     values=((1, 1), (2, 1), (3, 2), (4, 6), (5, 24)), source="DLMF 5.2.2",
+    range=Interval(nonzero=True),
 )  # fmt: skip
 DIGAMMA: Operator = unary(
     "digamma", lambda n, a: apply(POLYGAMMA, ONE, a), latex=r"\operatorname{digamma}",

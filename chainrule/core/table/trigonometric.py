@@ -7,7 +7,8 @@ from typing import Any
 
 from chainrule.core.arithmetic import add, mul, neg, reciprocal, relation, square, sub
 from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Expr, apply
-from chainrule.core.ops import Operator
+from chainrule.core.intervals import NONNEGATIVE, Interval
+from chainrule.core.ops import Operator, Square
 from chainrule.core.table.elementary import SQRT
 from chainrule.core.table.piecewise import ABS
 from chainrule.core.table.rows import unary
@@ -48,58 +49,67 @@ def inverse(short: str, derivative: Callable[[Expr, Expr], Expr], **columns: Any
     columns.setdefault("mpmath", lambda m, a: getattr(m, f"a{short}")(a))
     columns.setdefault("numpy", f"np.arc{short}({{0}})")
     columns.setdefault("latex", rf"\operatorname{{arc{short}}}")
+    columns.setdefault("undoes", short)
     unary(
         f"arc{short}", derivative, spellings=(f"a{short}", *columns.pop("spellings", ())), **columns
     )
 
 
 SIN: Operator = unary(
-    "sin", lambda n, a: apply(COS, a), values=((0, 0),), parity="odd", source="DLMF 4.20.1"
-)
+    "sin", lambda n, a: apply(COS, a), values=((0, 0),), parity="odd", source="DLMF 4.20.1",
+    range=Interval(-1, 1), square=Square(1, -1, "cos"),
+)  # fmt: skip
 COS: Operator = unary(
-    "cos", lambda n, a: neg(apply(SIN, a)), values=((0, 1),), parity="even", source="DLMF 4.20.2"
-)
+    "cos", lambda n, a: neg(apply(SIN, a)), values=((0, 1),), parity="even", source="DLMF 4.20.2",
+    range=Interval(-1, 1), square=Square(1, -1, "sin"),
+)  # fmt: skip
 TAN: Operator = unary(
     "tan", lambda n, a: square(apply(SEC, a)), values=((0, 0),), parity="odd",
     spellings=("tg",), domain=_cos_not_zero, source="DLMF 4.20.3",
+    quotient=("sin", "cos"), square=Square(-1, 1, "sec"),
 )  # fmt: skip
 CSC: Operator = unary(
     "csc", lambda n, a: neg(mul(n, apply(COT, a))), numpy="1 / np.sin({0})", spellings=("cosec",),
     parity="odd", domain=_sin_not_zero, source="DLMF 4.20.4",
+    range=Interval(nonzero=True), reciprocal="sin", square=Square(1, 1, "cot"),
 )  # fmt: skip
 SEC: Operator = unary(
     "sec", lambda n, a: mul(n, apply(TAN, a)), numpy="1 / np.cos({0})", values=((0, 1),),
     parity="even", domain=_cos_not_zero, source="DLMF 4.20.5",
+    range=Interval(nonzero=True), reciprocal="cos", square=Square(1, 1, "tan"),
 )  # fmt: skip
 COT: Operator = unary(
     "cot", lambda n, a: neg(square(apply(CSC, a))), numpy="1 / np.tan({0})",
     spellings=("ctg", "cotan"),
     parity="odd", domain=_sin_not_zero, source="DLMF 4.20.6",
+    reciprocal="tan", quotient=("cos", "sin"), square=Square(-1, 1, "csc"),
 )  # fmt: skip
 
 inverse(
     "sin", lambda n, a: reciprocal(root_of(sub(ONE, square(a)))), latex=r"\arcsin",
     values=((0, 0),),
     parity="odd", domain=_within, smooth=_inside, source="DLMF 4.24.7",
+    range=Interval(-2, 2, True, True), keeps_sign=True,
 )  # fmt: skip
 inverse(
     "cos", lambda n, a: neg(reciprocal(root_of(sub(ONE, square(a))))), latex=r"\arccos",
     values=((1, 0),),
-    domain=_within, smooth=_inside, source="DLMF 4.24.8",
+    domain=_within, smooth=_inside, source="DLMF 4.24.8", range=NONNEGATIVE,
 )  # fmt: skip
 inverse(
     "tan", lambda n, a: reciprocal(add(ONE, square(a))), latex=r"\arctan", values=((0, 0),),
     parity="odd", spellings=("arctg", "atg"), source="DLMF 4.24.9",
+    range=Interval(-2, 2, True, True), keeps_sign=True,
 )  # fmt: skip
 inverse(
     "csc", lambda n, a: neg(reciprocal(mul(apply(ABS, a), root_of(sub(square(a), ONE))))),
     numpy="np.arcsin(1 / {0})", parity="odd", domain=_outside, smooth=_beyond,
-    spellings=("arccosec", "acosec"), source="DLMF 4.24.10, for both signs",
+    spellings=("arccosec", "acosec"), source="DLMF 4.24.10, for both signs", keeps_sign=True,
 )  # fmt: skip
 inverse(
     "sec", lambda n, a: reciprocal(mul(apply(ABS, a), root_of(sub(square(a), ONE)))),
     numpy="np.arccos(1 / {0})", values=((1, 0),), domain=_outside, smooth=_beyond,
-    source="DLMF 4.24.11, for both signs",
+    source="DLMF 4.24.11, for both signs", range=NONNEGATIVE,
 )  # fmt: skip
 
 
@@ -112,4 +122,5 @@ inverse(
     "cot", lambda n, a: neg(reciprocal(add(ONE, square(a)))), mpmath=_arccot,
     numpy="np.arctan2(np.where({0} < 0, -1, 1), np.abs({0}))",
     spellings=("arcctg",), smooth=lambda a: (relation("!=", a, ZERO),), source="DLMF 4.24.12",
+    range=Interval(-2, 2, nonzero=True),
 )  # fmt: skip
