@@ -133,7 +133,7 @@ def test_both_oracles_notice_a_wrong_local_derivative(text: str, mutation: str) 
         wrong = MUTATIONS[mutation](edge.local)
         if wrong is edge.local:
             continue
-        edges = (*d.edges[:i], replace(edge, local=wrong), *d.edges[i + 1 :])
+        edges = (*d.edges[:i], edge._replace(local=wrong), *d.edges[i + 1 :])
         broken = replace(d, edges=edges)
         for mode in ("symbolic", "numeric"):
             verification = verify(broken, mode)
@@ -153,7 +153,7 @@ def test_two_slots_of_one_operand_are_added_up() -> None:
     twice = [i for i, e in enumerate(d.edges) if (e.of, e.by) == ("y", "u")]
     assert len(twice) == 2 and verify(d).status == "verified"
     for i in twice:
-        edges = (*d.edges[:i], replace(d.edges[i], local=ZERO), *d.edges[i + 1 :])
+        edges = (*d.edges[:i], d.edges[i]._replace(local=ZERO), *d.edges[i + 1 :])
         assert verify(replace(d, edges=edges)).status == "failed"
 
 

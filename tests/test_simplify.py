@@ -55,10 +55,10 @@ HOMEWORK = {
     "exp(-x^2/2)*(x^2-1)": "x*exp(-x^2/2)*(3 - x^2)",
     "1/(1+exp(-x))": "exp(-x)/(1 + exp(-x))^2",
     "ln(x+sqrt(x^2+1))": "1/sqrt(x^2 + 1)",
-    "arcsin(2*x)/sqrt(1-4*x^2)": "2/(1 - 4*x^2) + 4*x*arcsin(2*x)/(1 - 4*x^2)^(3/2)",
+    "arcsin(2*x)/sqrt(1-4*x^2)": "4*x*arcsin(2*x)/(1 - 4*x^2)^(3/2) + 2/(1 - 4*x^2)",
     "((x-1)/(x+1))^3": "6*(x - 1)^2/(x + 1)^4",
     "x^2*ln(x)-x^2/2": "2*x*ln(x)",
-    "tanh(x)^3/3-tanh(x)": "-(tanh(x)^2 - 1)^2",
+    "tanh(x)^3/3-tanh(x)": "-(1 - tanh(x)^2)^2",
     "cos(x)^4-sin(x)^4": "-4*sin(x)*cos(x)",
 }
 SLOPES = HOMEWORK | {
@@ -99,8 +99,8 @@ SLOPES = HOMEWORK | {
         "exp(-(t - y)^2/(2*x^2))*((t - y)^2 - x^2)/(x^4*sqrt(2*pi))",
     "gelu(x)": "(1 + erf(x/sqrt(2)))/2 + x*exp(-x^2/2)/sqrt(2*pi)",
     "sin(x)*cos(x)": "cos(x)^2 - sin(x)^2",
-    "sinh(x)*cosh(x)": "cosh(x)^2 + sinh(x)^2",
-    "x*cos(x)*sin(x)": "sin(x)*cos(x) + x*cos(x)^2 - x*sin(x)^2",
+    "sinh(x)*cosh(x)": "sinh(x)^2 + cosh(x)^2",
+    "x*cos(x)*sin(x)": "x*cos(x)^2 - x*sin(x)^2 + sin(x)*cos(x)",
     "exp(exp(exp(x)))": "exp(x)*exp(exp(x))*exp(exp(exp(x)))",
     "exp(x - x^2)": "exp(x - x^2)*(1 - 2*x)",
     "x^x^x": "x^x*x^x^x*(1/x + ln(x)^2 + ln(x))",

@@ -29,6 +29,7 @@ _TOLERANCE = 1e-20
 _POINTS = 5
 _BUDGET = 250_000  # node evaluations at most, about three seconds
 _COMFORT = 60_000  # beyond this, fewer points
+_PRECISE = 40  # times the step: 850 digits, where 50 may round away what matters
 _PATIENCE = 8  # points where differences do not settle
 
 Shift = tuple[tuple[str, Any], ...]
@@ -197,11 +198,18 @@ class _Comparison:
         """The first claim that finer steps refute as well, agreeing among themselves."""
         fine = self._pairs(_Values(self, point, 2 * _STEP))
         finer = self._pairs(_Values(self, point, 3 * _STEP))
-        for (a, b, place), (a2, b2, _) in zip(fine, finer, strict=True):
-            if _error(a, b) and _error(a2, b2) and _settled(a, a2) and _settled(b, b2):
+        for i, ((a, b, place), (a2, b2, _)) in enumerate(zip(fine, finer, strict=True)):
+            if not (_error(a, b) and _error(a2, b2) and _settled(a, a2) and _settled(b, b2)):
+                continue
+            if a.value is not None or not self._is_rounded_away(point, i):
                 at = f"at {in_words(point)}: " if point else ""
                 return f"{at}{place}{_digits(a.value)}, numerically {_digits(b.value)}"
         return ""
+
+    def _is_rounded_away(self, point: Point, i: int) -> bool:
+        """Whether a claim has a value after all: 1/(1 - erf(x)) is finite where erf is nearly 1."""
+        precise = list(self._pairs(_Values(self, point, _PRECISE * _STEP)))
+        return precise[i][0].value is not None
 
     def _pairs(self, values: _Values) -> Iterator[tuple[_Estimate, _Estimate, str]]:
         if self.manner:

@@ -7,6 +7,7 @@ agreement at 50 digits at every point does.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import islice, product
@@ -29,6 +30,20 @@ _FINEST = 1_600  # digits at most, where large intermediate values cancel
 
 Given = dict[str, Expr]
 Status = Literal["equal", "different", "undecided"]
+
+
+_contexts = threading.local()
+
+
+def shared_context(digits: int) -> Any:
+    """This thread's mpmath context of so many digits; to make one takes 2 ms."""
+    known: dict[str, Any] = _contexts.__dict__
+    key = f"digits{digits}"
+    if key not in known:
+        known[key] = context(digits)
+    m = known[key]
+    m.dps = digits  # a function of mpmath that failed may have left another precision
+    return m
 
 
 class Function(NamedTuple):
@@ -135,7 +150,7 @@ class Comparison:
     def at(self, point: Given | dict[str, Fraction], digits: int = _DIGITS) -> Sample | None:
         """The values at a point; None where the derivative does not exist or is not known."""
         while True:
-            m = context(digits)
+            m = shared_context(digits)
             found = self._tape.run(m, _numbers(m, point))
             right, given, value = found[:3]
             conditions, sides = found[3 : self._ends], found[self._ends :]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from chainrule.core.errors import UsageError
+from chainrule.core.errors import Span, UnknownNameError, UsageError
 from chainrule.core.expr import ONE, Expr, free_symbols, substitute, symbol
 from chainrule.core.expr import ZERO
 from chainrule.core.program import Program
@@ -19,6 +19,7 @@ from chainrule.syntax.names import canonical_name
 from chainrule.syntax.parser import parse_expression
 
 _LONGEST = 20_000
+_MOST_WORDS = 50
 _NAME = r"(?:[A-Za-z\u0370-\u03ff](?:_?\w+)?)"
 _ARGUMENTS = r"(?:\([^()]*\))?"
 _PRIME = re.compile(rf"^({_NAME})('+){_ARGUMENTS}$")
@@ -126,9 +127,9 @@ def read_answer(text: str, names: Names) -> Given:
         for cell in row:
             *before, value = split_equals(cell)
             labels.append(head_of(before[0], names.free) if before else None)
-            expression, dropped = _entry(value, names)
+            found, dropped = _entry(value, names)
             constant = constant or dropped
-            read.append(expression)
+            read.append(found)
             texts.append(value.strip())
         entries.append(tuple(read))
     if len({len(row) for row in entries}) > 1:
@@ -154,9 +155,33 @@ def heads_of(parts: Sequence[str], free: Collection[str]) -> tuple[list[Head], l
 
 
 def expression(text: str, names: Names) -> Expr:
-    """An expression over the free names; what the program defines is written out."""
-    value = parse_expression(text.strip(), names=names.words())
-    return substitute([value], names.meanings)[0]
+    """An expression over the free names; what the program defines is written out.
+
+    `xy` is `x y` here, where both are names of the question: nothing else can be meant.
+
+    >>> expression("2xy", Names(("x", "y"), {}))
+    mul(mul(2, x), y)
+    """
+    text = text.strip()
+    for _ in range(_MOST_WORDS):
+        try:
+            value = parse_expression(text, names=names.words())
+        except UnknownNameError as error:
+            apart = _letters(text, error.span, names)
+            if not apart:
+                raise
+            text = apart
+        else:
+            return substitute([value], names.meanings)[0]
+    raise UsageError("the answer has too many names run together", hint="write x*y")
+
+
+def _letters(text: str, span: Span | None, names: Names) -> str:
+    """The text with a word taken apart into names of one letter, if it is made of them."""
+    word = text[span.start : span.end] if span else ""
+    if span is None or len(word) < 2 or not set(word) <= set(names.words()):
+        return ""
+    return f"{text[: span.start]} {' '.join(word)} {text[span.end :]}"
 
 
 def _entry(text: str, names: Names) -> tuple[Expr, str]:

@@ -50,9 +50,10 @@ class Place(NamedTuple):
     slopes: tuple[Expr, ...]
     locals: tuple[Expr, ...]
     slope: Expr
+    variable: Expr | None = None
 
     @classmethod
-    def of(cls, node: Expr, slopes: Mapping[Expr, Expr]) -> Place:
+    def of(cls, node: Expr, slopes: Mapping[Expr, Expr], variable: Expr | None = None) -> Place:
         """The place of an operation; operands without a slope are constant."""
         assert isinstance(node, Apply)
         known = tuple(slopes.get(a, ZERO) for a in node.args)
@@ -63,7 +64,7 @@ class Place(NamedTuple):
         for local, slope in zip(locals_, known, strict=True):
             if slope is not ZERO:
                 total = add(total, mul(local, slope))
-        return cls(node, known, locals_, total)
+        return cls(node, known, locals_, total, variable)
 
     @property
     def op(self) -> Operator:
@@ -363,6 +364,16 @@ def _derivative_inside(p: Place) -> Slopes:
         yield p.moved(p.inner, p.slopes[p.inner])
 
 
+def _inner_lost(p: Place) -> Slopes:
+    """f'(x) g' for f'(g) g'."""
+    slot, x = p.inner, p.variable
+    if slot is not None and x is not None and p.node.args[slot] is not x:
+        there = p.moved(slot, x)
+        local = there.op.partial(there, slot)
+        yield mul(local, p.slopes[slot])
+        yield local
+
+
 def _outer_kept(p: Place) -> Slopes:
     """f(g) g' for f'(g) g'; f itself where the inner function is the variable."""
     if p.inner is not None and not isinstance(p.op, AbstractOperator):
@@ -588,6 +599,7 @@ TABLE: tuple[Mistake, ...] = (
     Mistake("constant factor lost", 20, _constant_factor_lost),
     Mistake("inner function differentiated", 20, _inner_differentiated, habit=True),
     Mistake("derivative moved inside", 21, _derivative_inside, habit=True),
+    Mistake("inner function lost", 22, _inner_lost, habit=True),
     Mistake("denominator left out", 22, _denominator_left_out, habit=True),
     Mistake("constant differentiated to 1", 22, _constant_as_one),
     Mistake("sign of a derivative", 23, _table_sign, habit=True),

@@ -21,9 +21,11 @@ def edges(intermediates: Sequence[Intermediate]) -> tuple[Edge, ...]:
 
 def local_derivatives(u: Intermediate) -> list[Edge]:
     """One edge a slot; a name in two slots has two edges, each with the other slot held fixed."""
+    if not u.operands:  # a constant
+        return []
     slots = [symbol(name) for name in u.operands]
     expression = u.expression
-    if max(Counter(u.operands).values(), default=0) > 1:
+    if max(Counter(u.operands).values()) > 1:
         expression, slots = _told_apart(expression, slots)
     names: dict[Expr, Expr] = dict(zip(slots, map(symbol, u.operands), strict=True))
     back = {slot: name for slot, name in names.items() if slot is not name}
@@ -90,7 +92,7 @@ def _rule(node: Apply, slot: int, varying: Sequence[int]) -> str:
     if alone and node.op is DIV:
         return "reciprocal rule"
     if not alone and node.op is POW:
-        return "logarithmic differentiation"
+        return node.op.rule(slot) + (", exponent held fixed", ", base held fixed")[slot]
     if node.op in (ADD, SUB, NEG):
         return "sum rule" if node.op is ADD else node.op.rule(slot)
     return node.op.rule(slot)

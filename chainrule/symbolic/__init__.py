@@ -31,8 +31,7 @@ from chainrule.core.expr import (
     topological,
 )
 from chainrule.derivation import backward
-from chainrule.symbolic.elimination import LocalDerivatives
-from chainrule.symbolic.ordering import elimination_order
+from chainrule.symbolic import elimination
 
 __all__ = ["count_operations", "gradient", "hessian", "jacobian", "jvp", "symbols", "table", "vjp"]
 
@@ -83,16 +82,13 @@ def _entries(ys: Sequence[Expr], xs: Sequence[Expr]) -> Sparse:
     if len(xs) == 1:
         slopes = backward.tangents(ys, {xs[0]: arithmetic.ONE})
         return {(i, 0): slope for i, slope in enumerate(slopes) if slope is not ZERO}
-    graph = LocalDerivatives(ys, xs)
-    for part in graph.parts():
-        for vertex in elimination_order(part, graph.users, graph.below):
-            graph.eliminate(vertex)
-    return graph.entries(xs)
+    return elimination.jacobian(ys, xs)
 
 
 def hessian(y: Expr, xs: Sequence[Expr], sparse: bool = False) -> list[list[Expr]] | Sparse:
     """The second derivatives of `y`: the Jacobian of its gradient."""
-    return jacobian(gradient(y, xs), xs, sparse)
+    with _collector_paused():
+        return jacobian(gradient(y, xs), xs, sparse)
 
 
 def jvp(ys: Sequence[Expr], xs: Sequence[Expr], direction: Sequence[Expr | Number]) -> list[Expr]:

@@ -12,166 +12,152 @@ symbolic differentiation for graphics applications* (2007).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chainrule.core.arithmetic import ADD, MUL, mul
 from chainrule.core.expr import ONE, TWO, ZERO, Apply, Const, Expr, topological
 from chainrule.derivation.backward import Minus, Signed, finished, local, varying
+from chainrule.symbolic.ordering import Vertex, elimination_order
 from chainrule.symbolic.sums import Sums
 
-Vertex = Expr | int
-"""A node, or the number of an output."""
-Edge = tuple[Expr, Signed]
-"""An argument, and the local derivative by it."""
+Edge = tuple[Vertex | Expr, Signed]
+"""What an edge leads to, an inner vertex or an input, and its label."""
 
 
-class LocalDerivatives:
-    """The graph of local derivatives from `ys` down to `xs`.
+def jacobian(ys: Sequence[Expr], xs: Sequence[Expr]) -> dict[tuple[int, int], Expr]:
+    """The derivatives that are not identically 0, by row and column, in order.
+
+    >>> from chainrule.core.expr import symbol
+    >>> x, y = symbol("x"), symbol("y")
+    >>> jacobian([x * y, y + 1], [x, y])
+    {(0, 0): y, (0, 1): x, (1, 1): 1}
+    """
+    order = topological(ys)
+    sums = Sums(order)
+    rows, inner = _graph(ys, xs, order, sums)
+    for part in _parts(inner):
+        for vertex in elimination_order(part):
+            _eliminate(vertex, sums)
+    columns: dict[Vertex | Expr, list[int]] = {}
+    for j, x in enumerate(xs):
+        columns.setdefault(x, []).append(j)
+    found: dict[tuple[int, int], Expr] = {}
+    for i, output in enumerate(rows):
+        row: dict[int, Expr] = {}
+        for x, label in output.below.items():
+            slope = finished(sums.total(label) if type(label) is list else label)
+            if slope is not ZERO:
+                for j in columns[x]:
+                    row[j] = slope
+        for j in sorted(row):
+            found[i, j] = row[j]
+    return found
+
+
+def _graph(
+    ys: Sequence[Expr], xs: Sequence[Expr], order: Sequence[Expr], sums: Sums
+) -> tuple[list[Vertex], list[Vertex]]:
+    """The vertices of the outputs, and those between outputs and inputs, users first.
 
     An application with one user is eliminated at once if that takes no product, or one that
     any order takes: sums of many terms and chains are no vertices.
-
-    Attributes:
-        below: the edges from a vertex and their labels; a list is a sum not written yet.
-        users: the vertices with an edge to an inner vertex.
-        inner: the vertices between outputs and inputs, users before arguments.
     """
-
-    def __init__(self, ys: Sequence[Expr], xs: Sequence[Expr]) -> None:
-        order = topological(ys)
-        active = set(xs)
-        nodes = varying(order, active)
-        self.sums = Sums(order)
-        # Labels are `Terms`; here and below, `type(…) is` is quicker than isinstance.
-        self.below: dict[Vertex, dict[Expr, Any]] = {i: {} for i in range(len(ys))}
-        self.users: dict[Expr, list[Vertex]] = {node: [] for node in nodes}
-        self.inner: list[Expr] = []
-        for i, y in enumerate(ys):
-            if y in active:
-                self._join(i, ONE, [(y, ONE)])
-        below, users, join = self.below, self.users, self._join
-        for node in reversed(nodes):
-            above = users[node]
-            if not above:  # all partials by it are 0
-                del users[node]
-                continue
-            edges = _local(node, active)
-            if len(above) == 1:
-                user = above[0]
-                label = below[user][node]
-                if type(label) is list:
-                    label = below[user][node] = self.sums.total(label)
-                factor = label.of if type(label) is Minus else label
-                if factor is ONE or len(edges) == 1:
-                    del below[user][node], users[node]
-                    join(user, label, edges)
+    active = set(xs)
+    nodes = varying(order, active)
+    vertices: dict[Expr, Vertex | Expr] = {x: x for x in xs}  # an input stands for itself
+    rows = [Vertex() for _ in ys]
+    inner: list[Vertex] = []
+    for y, output in zip(ys, rows, strict=True):
+        if y in active:
+            end = vertices.get(y)
+            if end is None:
+                end = vertices[y] = Vertex()
+            _join(output, ONE, [(end, ONE)], sums)
+    for node in reversed(nodes):
+        vertex = vertices.pop(node, None)
+        if type(vertex) is not Vertex:  # all partials by it are 0
+            continue
+        edges: list[Edge] = []
+        for argument, label in _local(node, active):
+            end = vertices.get(argument)
+            if end is None:
+                if argument not in active:
                     continue
-            self.inner.append(node)
-            below[node] = {}
-            join(node, ONE, edges)
-
-    def _join(self, user: Vertex, label: Signed, edges: Sequence[Edge]) -> None:
-        """Add to the edges of `user` those of a vertex that an edge with `label` led to."""
-        labels, users = self.below[user], self.users
-        sign = type(label) is Minus
-        factor: Any = label.of if isinstance(label, Minus) else label
-        constant = type(factor) is Const
-        term: Any
-        for argument, term in edges:
-            negative = sign
-            if type(term) is Minus:
-                negative = not sign
-                term = term.of
-            if factor is not ONE:
-                if constant or type(term) is Const:
-                    term = self.sums.product(factor, term)
-                    if type(term) is Minus:
-                        negative = not negative
-                        term = term.of
-                    if term is ZERO:
-                        continue
-                else:
-                    term = mul(factor, term)
-            if negative:
-                term = Minus(term)
-            present = labels.get(argument)
-            if present is None:
-                labels[argument] = term
-                if argument in users:
-                    users[argument].append(user)
-            elif type(present) is list:
-                present.append(term)
-            else:
-                labels[argument] = [present, term]
-
-    def eliminate(self, node: Expr) -> None:
-        """Join the users of `node` to its arguments."""
-        total = self.sums.total
-        edges = [
-            (argument, total(label) if type(label) is list else label)
-            for argument, label in self.below.pop(node).items()
-        ]
-        for user in self.users.pop(node):
-            labels = self.below.get(user)
-            if labels is not None and node in labels:  # else the user has been eliminated
-                label = labels.pop(node)
-                self._join(user, total(label) if type(label) is list else label, edges)
-
-    def parts(self) -> list[list[Expr]]:
-        """The inner vertices, by connected parts; users before arguments in each."""
-        below, users = self.below, self.users
-        part: dict[Vertex, list[Expr]] = {}
-        for root in self.inner:
-            if root in part:
+                end = vertices[argument] = Vertex()
+            edges.append((end, label))
+        if len(vertex.users) == 1:
+            user = vertex.users[0]
+            label = user.below[vertex]
+            if type(label) is list:
+                label = user.below[vertex] = sums.total(label)
+            if len(edges) == 1 or label is ONE or (type(label) is Minus and label.of is ONE):
+                del user.below[vertex]
+                _join(user, label, edges, sums)
                 continue
-            part[root] = members = []
-            stack = [root]
-            while stack:
-                node = stack.pop()
-                for neighbour in (*below[node], *users[node]):
-                    if neighbour in users and neighbour not in part:
-                        part[neighbour] = members
-                        stack.append(neighbour)  # type: ignore[arg-type]
-        found: list[list[Expr]] = []
-        for node in self.inner:
-            members = part[node]
-            if not members:
-                found.append(members)
-            members.append(node)
-        return found
-
-    def entries(self, xs: Sequence[Expr]) -> dict[tuple[int, int], Expr]:
-        """What is left when all inner vertices are gone: (row, column) to derivative."""
-        columns: dict[Expr, list[int]] = {}
-        for j, x in enumerate(xs):
-            columns.setdefault(x, []).append(j)
-        total = self.sums.total
-        found: dict[tuple[int, int], Expr] = {}
-        for i, labels in self.below.items():
-            assert isinstance(i, int)
-            row: dict[int, Expr] = {}
-            for x, label in labels.items():
-                slope = finished(total(label) if type(label) is list else label)
-                if slope is not ZERO:
-                    row.update(dict.fromkeys(columns[x], slope))
-            found.update({(i, j): row[j] for j in sorted(row)})
-        return found
+        _join(vertex, ONE, edges, sums)
+        inner.append(vertex)
+    return rows, inner
 
 
-def _local(node: Apply, active: set[Expr]) -> Sequence[Edge]:
-    """The local derivatives by the active arguments, slot by slot."""
+def _join(user: Vertex, label: Signed, edges: Sequence[Edge], sums: Sums) -> None:
+    """Add to the edges of `user` those of a vertex that an edge with `label` led to."""
+    labels = user.below
+    sign = type(label) is Minus
+    factor: Any = label.of if isinstance(label, Minus) else label
+    constant = type(factor) is Const
+    term: Any  # `type(…) is` is quicker than isinstance, but tells the checker less
+    for end, term in edges:
+        negative = sign
+        if type(term) is Minus:
+            negative = not sign
+            term = term.of
+        if factor is not ONE:
+            if constant or type(term) is Const:
+                term = sums.product(factor, term)
+                if type(term) is Minus:
+                    negative = not negative
+                    term = term.of
+                if term is ZERO:
+                    continue
+            else:
+                term = mul(factor, term)
+        if negative:
+            term = Minus(term)
+        present = labels.get(end)
+        if present is None:
+            labels[end] = term
+            if type(end) is Vertex:
+                end.users.append(user)
+        elif type(present) is list:
+            present.append(term)
+        else:
+            labels[end] = [present, term]
+
+
+def _eliminate(vertex: Vertex, sums: Sums) -> None:
+    """Join the users of a vertex to what is below it."""
+    total = sums.total
+    edges: list[Edge] = [
+        (end, total(label) if type(label) is list else label)
+        for end, label in vertex.below.items()
+    ]
+    vertex.below = {}
+    for user in vertex.users:
+        label = user.below.pop(vertex, None)
+        if label is not None:  # else the user has been eliminated
+            _join(user, total(label) if type(label) is list else label, edges, sums)
+
+
+def _local(node: Apply, active: set[Expr]) -> Iterable[tuple[Expr, Signed]]:
+    """The local derivatives, slot by slot; there may be some by arguments that are constant."""
     op, args = node.op, node.args
     if op is MUL:  # the commonest rows, without the detour over the table
         a, b = args
-        if a is b:
-            return [(a, mul(TWO, a))]
-        if a in active:
-            return [(a, b), (b, a)] if b in active else [(a, b)]
-        return [(b, a)]
+        return ((a, mul(TWO, a)),) if a is b else ((a, b), (b, a))
     if op is ADD:
-        return [(a, ONE) for a in args if a in active]
-    edges: list[Edge] = []
+        return [(argument, ONE) for argument in args]
+    edges: list[tuple[Expr, Signed]] = []
     for slot, argument in enumerate(args):
         if argument in active:
             negative, partial = local(node, slot)
@@ -179,3 +165,28 @@ def _local(node: Apply, active: set[Expr]) -> Sequence[Edge]:
                 edges.append((argument, Minus(partial) if negative else partial))
     return edges
 
+
+def _parts(inner: Sequence[Vertex]) -> list[list[Vertex]]:
+    """The vertices by connected parts; users before arguments in each."""
+    part: dict[Vertex, list[Vertex]] = {}
+    own = set(inner)
+    for root in inner:
+        if root in part:
+            continue
+        members: list[Vertex] = []
+        part[root] = members
+        stack = [root]
+        while stack:
+            vertex = stack.pop()
+            for neighbour in (*vertex.below, *vertex.users):
+                if neighbour in own and neighbour not in part:
+                    assert isinstance(neighbour, Vertex)
+                    part[neighbour] = members
+                    stack.append(neighbour)
+    found: list[list[Vertex]] = []
+    for vertex in inner:
+        members = part[vertex]
+        if not members:
+            found.append(members)
+        members.append(vertex)
+    return found

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from heapq import heapify, heappop, heappush
+from typing import Any
 
 from chainrule.core.expr import Expr
 
-Vertex = Expr | int
-Neighbours = Mapping[Expr, Sequence[Vertex]]
+
+class Vertex:
+    """An output, or an application between outputs and inputs.
+
+    Attributes:
+        below: the edges to inner vertices and inputs, with their labels (`Terms`).
+        users: the vertices with an edge to this one.
+    """
+
+    __slots__ = ("below", "users")
+    below: dict[Vertex | Expr, Any]
+    users: list[Vertex]
+
+    def __init__(self) -> None:
+        self.below = {}
+        self.users = []
 
 
-def elimination_order(part: list[Expr], users: Neighbours, arguments: Neighbours) -> list[Expr]:
+Neighbours = Callable[[Vertex], Collection[Vertex | Expr]]
+
+
+def _users(vertex: Vertex) -> list[Vertex]:
+    return vertex.users
+
+
+def _below(vertex: Vertex) -> dict[Vertex | Expr, Any]:
+    return vertex.below
+
+
+def elimination_order(part: list[Vertex]) -> list[Vertex]:
     """The vertices of `part`, given with users before arguments, in an order of low cost.
 
     The cost is the number of products. Forwards a vertex has a label for each input below
@@ -21,74 +47,74 @@ def elimination_order(part: list[Expr], users: Neighbours, arguments: Neighbours
     if len(part) == 1:
         return part
     forwards = part[::-1]
-    limit = edges = sum(len(arguments[v]) + len(users[v]) for v in part)
-    costs: list[tuple[int, list[Expr]]] = []
+    limit = edges = sum(len(v.below) + len(v.users) for v in part)
+    costs: list[tuple[int, list[Vertex]]] = []
     while not costs:
         limit *= 8
-        for order, sources, targets in ((forwards, arguments, users), (part, users, arguments)):
+        for order, sources, targets in ((forwards, _below, _users), (part, _users, _below)):
             cost = _sweep_cost(order, sources, targets, limit)
             if cost is not None:
                 costs.append((cost, order))
     cost, order = min(costs, key=lambda found: found[0])
     if cost > 2 * edges:
-        order = _cheapest_first(part, users, arguments, cost * 9 // 10) or order
+        order = _cheapest_first(part, cost * 9 // 10) or order
     return order
 
 
 def _sweep_cost(
-    order: Sequence[Expr], sources: Neighbours, targets: Neighbours, limit: int
+    order: Sequence[Vertex], sources: Neighbours, targets: Neighbours, limit: int
 ) -> int | None:
     """The cost of eliminating in this order, sources first; None if it is above the limit."""
-    reached: dict[Vertex, set[Vertex]] = {}
+    reached: dict[Vertex | Expr, set[Vertex | Expr]] = {}
     cost = 0
-    for v in order:
-        found: set[Vertex] = set()
-        for source in sources[v]:
+    for vertex in order:
+        found: set[Vertex | Expr] = set()
+        for source in sources(vertex):
             before = reached.get(source)
             if before is None:
                 found.add(source)
             else:
                 found |= before
-        reached[v] = found
-        cost += len(found) * len(targets[v])
+        reached[vertex] = found
+        cost += len(found) * len(targets(vertex))
         if cost > limit:
             return None
     return cost
 
 
-def _cheapest_first(
-    part: Sequence[Expr], users: Neighbours, arguments: Neighbours, limit: int
-) -> list[Expr] | None:
+def _cheapest_first(part: Sequence[Vertex], limit: int) -> list[Vertex] | None:
     """Always the vertex of least cost next (Markowitz); None if all that is above the limit."""
-    above = {v: set(users[v]) for v in part}
-    below: dict[Vertex, set[Vertex]] = {v: set(arguments[v]) for v in part}
-    place = {v: i for i, v in enumerate(part)}
+    above: dict[Any, set[Any]] = {v: set(v.users) for v in part}
+    below: dict[Any, set[Any]] = {v: set(v.below) for v in part}
+    place: dict[Any, int] = {v: i for i, v in enumerate(part)}
     heap = [(len(above[v]) * len(below[v]), i) for v, i in place.items()]
     heapify(heap)
-    order: list[Expr] = []
+    order: list[Vertex] = []
     while heap:
         expected, i = heappop(heap)
-        v = part[i]
-        if v not in above:
+        vertex = part[i]
+        if vertex not in above:
             continue
-        tops, bottoms = above[v], below[v]
+        tops, bottoms = above[vertex], below[vertex]
         cost = len(tops) * len(bottoms)
         if cost != expected:  # it has changed, and has another entry
             continue
         limit -= cost
         if limit < 0:
             return None
-        order.append(v)
-        del above[v], below[v]
+        order.append(vertex)
+        del above[vertex], below[vertex]
         for top in tops:
             if top in below:
-                below[top].discard(v)
+                below[top].discard(vertex)
                 below[top] |= bottoms
         for bottom in bottoms:
             if bottom in above:
-                above[bottom].discard(v)
+                above[bottom].discard(vertex)
                 above[bottom] |= tops
-        for u in (*tops, *bottoms):
-            if u in above:
-                heappush(heap, (len(above[u]) * len(below[u]), place[u]))
+        for neighbour in (*tops, *bottoms):
+            if neighbour in above:
+                heappush(
+                    heap, (len(above[neighbour]) * len(below[neighbour]), place[neighbour])
+                )
     return order
