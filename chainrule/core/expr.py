@@ -149,25 +149,30 @@ def const(value: Number, decimal: bool = False) -> Const:
     >>> const(0.1), const(Fraction(1, 2)), const(2) is const(2.0)
     (0.1, 1/2, False)
     """
-    key: tuple[int, bool] | tuple[int, int, bool]
     if type(value) is int:
         key = (value, decimal)
-    elif isinstance(value, float):
-        known = floats.get(value)
-        return _from_float(value) if known is None else known
-    else:
-        if decimal and isinstance(value, Fraction):
-            decimal = _terminates(value)
-        if isinstance(value, Fraction) and value.denominator == 1:
-            value = value.numerator
-        # A Fraction computes its hash with a power in modular arithmetic.
-        key = (value, decimal) if isinstance(value, int) else (*value.as_integer_ratio(), decimal)
+        node = constants.get(key)
+        return _constant(key, value, decimal) if node is None else node
+    if isinstance(value, float):
+        node = floats.get(value)
+        return _from_float(value) if node is None else node
+    exact = value if type(value) is Fraction else Fraction(value)
+    if exact.denominator == 1:
+        return const(exact.numerator, decimal)
+    return _rational(exact, decimal and _terminates(exact))
+
+
+def _rational(value: Fraction, decimal: bool) -> Const:
+    # Not by the Fraction, which computes its hash with a power in modular arithmetic.
+    key = (*value.as_integer_ratio(), decimal)
     node = constants.get(key)
-    if node is None:
-        fresh = _new(Const)
-        fresh.args, fresh.shape, fresh.value, fresh.decimal = (), (), value, decimal
-        node = enter(constants, key, fresh)
-    return node  # type: ignore[no-any-return]
+    return _constant(key, value, decimal) if node is None else node
+
+
+def _constant(key: Any, value: int | Fraction, decimal: bool) -> Const:
+    node = _new(Const)
+    node.args, node.shape, node.value, node.decimal = (), (), value, decimal
+    return enter(constants, key, node)
 
 
 def _from_float(value: float) -> Const:
@@ -179,7 +184,8 @@ def _from_float(value: float) -> Const:
         exact = Fraction(int(whole + digits), 10 ** len(digits))
     else:
         exact = Fraction(text)
-    node = floats[value] = const(exact, True)
+    integral = exact.denominator == 1
+    node = floats[value] = const(exact.numerator, True) if integral else _rational(exact, True)
     return node
 
 

@@ -171,6 +171,8 @@ class Stage:
                 self.tell("substitute", "substitute", subject, [Line((total, written))])
         assert raw is not None
         simplified = simplify(raw)
+        if style != "paths" and raw is not simplified.result:
+            self.tell("substitute", "substitute", subject, [Line((total, raw))])
         lines = [
             Line((total, f.after), because=f.rule, provided=f.provided) for f in simplified.firings
         ]

@@ -92,7 +92,7 @@ def _simplify(expr: Expr, budget: int, large: bool) -> Simplified:
     firings: list[Firing] = []
     seen = [expr]
     current = expr
-    for number in range(1 if large else _MOST_PASSES):
+    for number in range(_MOST_PASSES):
         forms, identities = number > 0 and not large, number > 1
         done = _Pass(measure, signs, budget if forms else 0, identities, large).run(current)
         after, fired, budget = done.node, done.fired, done.work if forms else budget

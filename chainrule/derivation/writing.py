@@ -139,7 +139,9 @@ class Writer:
     def _factors(self, powers: dict[Expr, Rational]) -> tuple[list[Expr], list[Expr]]:
         if len(powers) == 1:
             ((base, exponent),) = powers.items()
-            if not is_exponential(base) and not is_tower(base):
+            if is_exponential(base):
+                return [self._raised(None, [(base.args[0] if base.args else ONE, exponent)])], []
+            if not is_tower(base):
                 node = self._power(base, magnitude(exponent))
                 return ([node], []) if exponent > 0 else ([], [node])
         over: list[tuple[Rank, Expr]] = []
@@ -165,7 +167,8 @@ class Writer:
             (over if exponent > 0 else under).append((rank(node), node))
         for base_or_none, parts in ((None, exponents), *towers.items()):
             nodes = [self._raised(base_or_none, group) for group in self._groups(parts)]
-            nodes.sort(key=lambda node: (self.measure.length(node), self.measure.name(node)))
+            if len(nodes) > 1:
+                nodes.sort(key=lambda node: (self.measure.length(node), self.measure.name(node)))
             over += [(rank(nodes[0]), node) for node in nodes]
         over.sort(key=_by_rank)
         under.sort(key=_by_rank)

@@ -13,8 +13,11 @@ from fractions import Fraction
 from functools import reduce
 
 from chainrule.core.arithmetic import ADD, MUL, SUB, add, mul, neg, sub
-from chainrule.core.expr import ONE, ZERO, Const, Expr, const, find
+from chainrule.core.expr import ONE, ZERO, Const, Expr, applications_of, const, find
 from chainrule.derivation.backward import Minus, Signed
+
+_products = applications_of(MUL)
+
 
 class Sums:
     """Products and sums over the `nodes` of some functions."""
@@ -55,20 +58,18 @@ class Sums:
             else:
                 minus.append(term)
             if term.op is MUL:
-                a, b = term.args
-                if type(a) is Const:
-                    factors.append(a)
-                    factors.append(b)
-                elif b.op is MUL and type(b.args[0]) is Const:
-                    factors.append(b.args[0])
-                elif a.op is MUL and type(a.args[0]) is Const:
-                    factors.append(a.args[0])
+                factor, node = self._multiple(term)
+                if node is not term:
+                    factors.append(factor)
+                    factors.append(node)
         distinct = {*plus, *minus}
         if len(distinct) < len(terms) or len(distinct.union(factors)) < len(terms) + len(factors):
             plus, minus = self._collected(plus, minus)
         if len(terms) > 2:
-            plus.sort(key=self._place)
-            minus.sort(key=self._place)
+            if len(plus) > 1:
+                plus.sort(key=self._place)
+            if len(minus) > 1:
+                minus.sort(key=self._place)
         if plus:
             return reduce(sub, minus, reduce(add, plus))
         return Minus(reduce(add, minus)) if minus else ZERO
@@ -124,7 +125,8 @@ class Sums:
                 if v.op is MUL:
                     c, rest = v.args
                     if type(c) is Const:
-                        for node in (find(MUL, u, rest), find(MUL, rest, u)):
+                        for key in ((u, rest), (rest, u)):
+                            node = _products.get(key)
                             if node is not None and node in self._own:
                                 return c, node
         return ONE, term

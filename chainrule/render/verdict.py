@@ -1,0 +1,314 @@
+"""A verdict on an answer in words: as a page, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from chainrule.core.expr import Expr, Sym, symbol
+from chainrule.derivation.steps import Chain, Formula, Matrix, Partial
+from chainrule.render.blocks import Block, Code, Label, Math, Page, Paragraph, Prose
+from chainrule.render.latex import latex
+from chainrule.render.mistake_words import SENTENCES
+from chainrule.render.terminal import plain
+from chainrule.render.text import text
+
+if TYPE_CHECKING:
+    from chainrule.checking.answer import Counterexample, Entry, Remark, Verdict
+    from chainrule.checking.diagnosis import Diagnosis
+
+SCHEMA = "chainrule/verdict/1"
+_SLOT = re.compile(r"\{(\w+)\}|`([^`]*)`")
+_PROBLEMS = {
+    "shape": "the answer does not have as many entries as the result",
+    "transposed": "the answer is the transpose of the result in this layout",
+    "order of entries": "the entries are right, but in another order than the variables",
+}
+
+
+def page(verdict: Verdict) -> Page:
+    """What there is to say, the verdict first."""
+    return Page(tuple(_blocks(verdict)))
+
+
+def _blocks(verdict: Verdict) -> Iterator[Block]:
+    d = verdict.derivation
+    wrong = [e for e in verdict.entries if e.equality.status == "different"]
+    if verdict.status == "right":
+        yield Paragraph(("Right: ", _result(verdict), f". {_basis(verdict)}"), "good")
+    elif verdict.status == "undecided":
+        yield Paragraph(("Undecided: too few points were found where the derivative and the "
+                         "answer are both defined.",), "warning")  # fmt: skip
+    elif not wrong:
+        yield Paragraph(("Wrong: ", _PROBLEMS[verdict.problem], "."), "bad")
+    for entry in wrong:
+        yield Paragraph(("Wrong: ", *_statement(entry), " is not right."), "bad")
+        if entry.counterexample is not None:
+            yield Paragraph(_counterexample(entry.counterexample))
+        if verdict.problem in ("order of entries", "transposed"):
+            continue
+        yield Paragraph(_likely(entry, verdict))
+        for other in entry.diagnoses[1:]:
+            yield Paragraph(("It could also be that ", *sentence(other, verdict), "."), "note")
+    if wrong and verdict.problem:
+        yield Paragraph((f"{_PROBLEMS[verdict.problem].capitalize()}.",))
+    for remark in verdict.remarks:
+        yield Paragraph(("Remark: ", *_remark(remark, verdict), "."), "note")
+    if verdict.status != "right":
+        yield Paragraph(("The derivative is ", _result(verdict), "."))
+    for notice in d.program.notices:
+        yield Paragraph((notice.message, "."), "note")
+
+
+def _result(verdict: Verdict) -> Math:
+    entries = verdict.derivation.result.entries
+    if len(entries) == len(entries[0]) == 1:
+        output, *_ = verdict.derivation.outputs
+        by = verdict.derivation.variables[0]
+        order = max((len(e.variables) for e in verdict.entries), default=1)
+        return Math((_derivative(output, (by,) * order), entries[0][0]))
+    return Math((Matrix(entries),))
+
+
+def _derivative(output: str, by: tuple[str, ...]) -> Formula | Label:
+    """dy/dx; of higher order as a label."""
+    if len(by) == 1:
+        return Partial(output, by[0], total=True)
+    below = "".join(f"d{b}" for b in by) if len(set(by)) > 1 else f"d{by[0]}^{len(by)}"
+    above = f"d^{len(by)}{output}"
+    typeset = latex(symbol(output))
+    under = " ".join(f"d{latex(symbol(b))}" for b in by)
+    if len(set(by)) == 1:
+        under = f"d{latex(symbol(by[0]))}^{len(by)}"
+    return Label(f"{above}/{below}", rf"\frac{{d^{len(by)}{typeset}}}{{{under}}}")
+
+
+def _basis(verdict: Verdict) -> str:
+    points = min((e.equality.points for e in verdict.entries), default=0)
+    if all(e.equality.exact for e in verdict.entries):
+        return "The difference simplifies to 0."
+    return f"The values agree to 50 digits at {points} points."
+
+
+def _statement(entry: Entry) -> Prose:
+    return (Math((_derivative(entry.output, entry.variables), entry.given)),)
+
+
+def _counterexample(c: Counterexample) -> Prose:
+    place: list[Any] = []
+    for name, value in c.point.items():
+        place += [", " if place else "At ", Math((symbol(name), value))]
+    right: Prose = ("the derivative is ", _value(c.right, c.right_number))
+    given: Prose = ("the answer has no value",)
+    if c.given is not None and c.given_number is not None:
+        given = ("the answer gives ", _value(c.given, c.given_number))
+    start: Prose = (*place, " ") if place else ("Here ",)
+    return (*start, *right, ", ", *given, ".")
+
+
+def _value(value: Expr, number: float) -> Math | str:
+    """The exact value with its decimal; the decimal alone where the value is long."""
+    rounded = f"{number:.6g}"
+    shown = text(value)
+    if len(shown) > 32:
+        return rounded
+    if shown.lstrip("-").replace("/", "").isdigit() or shown == rounded:
+        return Math((value,))
+    return Math((value, Label(f"{rounded}…", rf"{rounded}\ldots")))
+
+
+def _likely(entry: Entry, verdict: Verdict) -> Prose:
+    if not entry.diagnoses:
+        return ("None of the typical mistakes that were tried gives this answer.",)
+    first, *_ = entry.diagnoses
+    said: Prose = ("Likely mistake: ", *sentence(first, verdict))
+    if first.second is not None:
+        said = ("Likely two mistakes: ", *said[1:], "; and ", *sentence(first.second, verdict))
+    return (*said, ".", *_where(first, verdict))
+
+
+def sentence(diagnosis: Diagnosis, verdict: Verdict) -> Prose:
+    """The mistake in a sentence without its full stop."""
+    words = SENTENCES[diagnosis.kind]
+    if diagnosis.throughout:
+        return (*_filled(words.throughout or words.once, diagnosis, verdict),)
+    return _filled(words.once, diagnosis, verdict)
+
+
+def _filled(template: str, d: Diagnosis, verdict: Verdict) -> Prose:
+    out: list[Any] = []
+    place = 0
+    for slot in _SLOT.finditer(template):
+        out.append(template[place : slot.start()])
+        out += [Code(slot[2])] if slot[2] else _slot(slot[1], d, verdict)
+        place = slot.end()
+    out.append(template[place:])
+    return tuple(item for item in out if item != "")
+
+
+def _slot(name: str, d: Diagnosis, verdict: Verdict) -> list[Any]:
+    match name:
+        case "factor":
+            assert d.at is not None and d.inner is not None and d.right is not None
+            return [Math((_slope(d.at, d.inner), d.right))]
+        case "on":
+            if len(d.path) < 2:
+                return []
+            return [" on the path ", Math((Chain(d.path),))]
+        case "path":
+            return [Math((Chain(d.path),))]
+        case "at":
+            return [_operation(d.at, verdict)]
+        case "inner":
+            return [Math((d.inner,))] if d.inner is not None else []
+        case "used" | "right":
+            value = d.used if name == "used" else d.right
+            return [Math((value,))] if value is not None else []
+        case _:
+            raise ValueError(name)
+
+
+def _slope(of: Expr, by: Expr) -> Formula | Label:
+    if isinstance(of, Sym) and isinstance(by, Sym):
+        return Partial(of.name, by.name, total=True)
+    above, below = text(of), text(by)
+    above = above if isinstance(of, Sym) else f"({above})"
+    below = below if isinstance(by, Sym) else f"({below})"
+    return Label(f"d{above}/d{below}", rf"\frac{{d\left({latex(of)}\right)}}{{d {latex(by)}}}")
+
+
+def _operation(at: Expr | None, verdict: Verdict) -> Math | str:
+    """An operation, with what its name stands for."""
+    if at is None:
+        return ""
+    if isinstance(at, Sym):
+        for u in verdict.derivation.intermediates:
+            if u.name == at.name:
+                return Math((at, u.expression))
+    return Math((at,))
+
+
+def _where(d: Diagnosis, verdict: Verdict) -> Prose:
+    """What the names in the sentence stand for."""
+    inputs = set(verdict.derivation.variables)
+    named = {*d.path, *(e.name for e in (d.at, d.inner) if isinstance(e, Sym))} - inputs
+    if d.second is not None:
+        named |= set(d.second.path) - inputs
+    rows = [u for u in verdict.derivation.intermediates if u.name in named]
+    if not rows or (len(rows) == 1 and rows[0].name == verdict.derivation.outputs[0]):
+        return ()
+    out: list[Any] = [" Here "]
+    for u in rows:
+        out += [", " if len(out) > 1 else "", Math((symbol(u.name), u.expression))]
+    return (*(item for item in out if item != ""), ".")
+
+
+def _remark(remark: Remark, verdict: Verdict) -> Prose:
+    match remark.kind:
+        case "constant of integration":
+            return (f"a derivative has no constant of integration; + {remark.text} was left out",)
+        case "domain":
+            assert remark.point is not None
+            place: list[Any] = []
+            for name, value in remark.point.items():
+                place += [", " if place else "", Math((symbol(name), value))]
+            return ("the answer has no value at ", *place[1:], " where the derivative exists; "
+                    "it is equal wherever both are defined")  # fmt: skip
+        case "transposed":
+            return ("the answer is the transpose, rows and columns exchanged: the Jacobian in "
+                    "denominator layout, where that of numerator layout is asked for"
+                    if verdict.problem else
+                    "the answer is in denominator layout, the transpose of the result shown",)
+        case "variable":
+            return ("differentiated by ", Math((symbol(remark.text),)), "; name another with --wrt")
+        case "other differential":
+            return (f"the answer says d/d{remark.text}, and the variable is ",
+                    Math((symbol(verdict.derivation.variables[0]),)))  # fmt: skip
+        case "order":
+            return (f"compared with the derivative of order {remark.text}, as the answer says",)
+        case "chain":
+            return (f"part {remark.text} of the equation is not equal to the last",)
+    raise ValueError(remark.kind)
+
+
+def message(verdict: Verdict, diagnosis: Diagnosis) -> str:
+    """The sentence as plain text on one line."""
+    words = Page((Paragraph(sentence(diagnosis, verdict)),))
+    return " ".join(plain(words, width=100_000).split())
+
+
+def summary(verdict: Verdict) -> str:
+    """The verdict on one line."""
+    shown = [" ".join(plain(Page((b,)), width=100_000).split()) for b in page(verdict).blocks]
+    return " ".join(shown[: 3 if verdict.status == "wrong" else 1])
+
+
+def to_json(verdict: Verdict) -> str:
+    """One JSON object, schema `chainrule/verdict/1`."""
+    shown = json.dumps(to_dict(verdict), ensure_ascii=False, indent=2)
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def to_dict(verdict: Verdict) -> dict[str, Any]:
+    """The same as dictionaries and lists; expressions are in the language."""
+    d = verdict.derivation
+    return {
+        "schema": SCHEMA,
+        "input": d.program.source,
+        "answer": verdict.answer,
+        "status": verdict.status,
+        "correct": verdict.correct,
+        "problem": verdict.problem,
+        "variables": list(d.variables),
+        "entries": [_entry(e, verdict) for e in verdict.entries],
+        "result": [[text(e) for e in row] for row in d.result.entries],
+        "remarks": [
+            {"kind": r.kind, "message": " ".join(plain(Page((Paragraph(_remark(r, verdict)),)),
+                                                       width=100_000).split())}
+            for r in verdict.remarks
+        ],
+    }  # fmt: skip
+
+
+def _entry(entry: Entry, verdict: Verdict) -> dict[str, Any]:
+    told = [_diagnosis(d, verdict) for d in entry.diagnoses]
+    return {
+        "output": entry.output,
+        "variables": list(entry.variables),
+        "right": text(entry.right),
+        "given": text(entry.given),
+        "status": {"equal": "right", "different": "wrong"}.get(entry.equality.status, "undecided"),
+        "exact": entry.equality.exact,
+        "points": entry.equality.points,
+        "counterexample": _point(entry.counterexample),
+        "diagnosis": told[0] if told else None,
+        "also": told[1:],
+    }
+
+
+def _point(c: Counterexample | None) -> dict[str, Any] | None:
+    if c is None:
+        return None
+    return {
+        "point": {name: text(value) for name, value in c.point.items()},
+        "right": text(c.right),
+        "given": None if c.given is None else text(c.given),
+        "right_value": c.right_number,
+        "given_value": c.given_number,
+    }
+
+
+def _diagnosis(d: Diagnosis, verdict: Verdict) -> dict[str, Any]:
+    shown: dict[str, Any] = {"kind": d.kind, "message": message(verdict, d)}
+    for key, value in (("at", d.at), ("inner", d.inner), ("used", d.used), ("right", d.right)):
+        if value is not None:
+            shown[key] = text(value)
+    if d.path:
+        shown["path"] = list(d.path)
+    if d.throughout:
+        shown["throughout"] = True
+    if d.second is not None:
+        shown["second"] = _diagnosis(d.second, verdict)
+    return shown
