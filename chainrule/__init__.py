@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 TYPE_CHECKING = False  # type checkers know the name; importing it takes a tenth of `--help`
 if TYPE_CHECKING:
+    from chainrule.answers import Verdict, Worked, batch_as, check, check_batch, check_steps
     from chainrule.api import (
         Derivation,
         derive,
@@ -25,10 +26,17 @@ if TYPE_CHECKING:
     from chainrule.core.errors import ChainruleError, UsageError
 
 __version__ = "0.1.0"
+_ANSWERS = ("Verdict", "Worked", "batch_as", "check", "check_batch", "check_steps")
 __all__ = [
     "ChainruleError",
     "Derivation",
     "UsageError",
+    "Verdict",
+    "Worked",
+    "batch_as",
+    "check",
+    "check_batch",
+    "check_steps",
     "derive",
     "directional",
     "gradient",
@@ -43,8 +51,10 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # Loaded on first use: `chainrule --help` needs none of it.
     if name in __all__:
-        api = importlib.import_module("chainrule.api")
-        globals().update({public: getattr(api, public) for public in __all__})
+        answers = name in _ANSWERS
+        module = importlib.import_module("chainrule.answers" if answers else "chainrule.api")
+        public = _ANSWERS if answers else [n for n in __all__ if n not in _ANSWERS]
+        globals().update({n: getattr(module, n) for n in public})
         return globals()[name]
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 

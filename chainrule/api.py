@@ -245,11 +245,11 @@ def derive(
     >>> print(derive("[x1*x2, sin(x1)]", jvp="h1, h2").expression)
     [h1*x2 + h2*x1; h1*cos(x1)]
     """
-    program = _program(source, latex_input, strict)
+    program = program_of(source, latex_input, strict)
     point = _point(at, program)
     try:
         data = build(
-            program, variables=_names(wrt), granularity=granularity, style=style,
+            program, variables=names_of(wrt), granularity=granularity, style=style,
             expand_powers=expand_powers, layout=layout, order=order,
             direction=_components(jvp, program), weights=_components(vjp, program),
             max_paths=max_paths, point=point,
@@ -332,7 +332,8 @@ def symbols(names: str) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def _program(source: Source, latex_input: bool | None, strict: bool) -> Program:
+def program_of(source: Source, latex_input: bool | None, strict: bool) -> Program:
+    """What is given as a program, whatever form it has."""
     if isinstance(source, Program):
         return source
     if isinstance(source, str):
@@ -358,7 +359,8 @@ def _program(source: Source, latex_input: bool | None, strict: bool) -> Program:
     )
 
 
-def _names(wrt: Names) -> list[str]:
+def names_of(wrt: Names) -> list[str]:
+    """Names to differentiate by, from a text or a list."""
     if isinstance(wrt, Expr):
         wrt = [wrt]
     if isinstance(wrt, str):

@@ -6,14 +6,13 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import chainrule
 
 _FORMATS = ("text", "latex", "markdown", "html", "json", "python")
 _ENDINGS = {".tex": "latex", ".md": "markdown", ".json": "json", ".txt": "text", ".html": "html"}
 _LATER = {
-    "check": "checking an answer",
     "compile": "gradient code",
     "graph": "the computation graph as a picture",
     "worksheet": "worksheets",
@@ -27,6 +26,7 @@ examples:
   chainrule derive "x1^2 + x1*x2" --order 2
   chainrule derive "[x*y, sin(x)]" --wrt x,y --at x=1,y=2
   chainrule derive "\\frac{d}{dx} x e^{x^2}" -o solution.tex
+  chainrule check "x*exp(x^2)" "2*x*exp(x^2)"
 
 `chainrule derive --help` lists the options.
 """
@@ -39,6 +39,16 @@ examples:
   chainrule derive program.chain -o solution.md     a file in, a file out
 
 exit code: 0 done and verified, 1 the verification failed, 2 unusable input
+"""
+_CHECK_EPILOG = """\
+examples:
+  chainrule check "x*exp(x^2)" "2*x*exp(x^2)"       right or wrong, and why
+  chainrule check "x^2*y" "[2xy, x^2]"              a gradient
+  chainrule check "ln x" "dy/dx = \\frac{1}{x}"       as people write it
+  chainrule check --steps solution.tex              a worked derivation, line by line
+  chainrule check --batch answers.csv -o out.csv    columns id, expression, variable, answer
+
+exit code: 0 right, 1 wrong or undecided, 2 unusable input
 """
 
 
@@ -59,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     try:
-        return _derive(args)
+        return _check(args) if args.command == "check" else _derive(args)
     except chainrule.ChainruleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -109,7 +119,30 @@ def _parser() -> argparse.ArgumentParser:
     add("--format", choices=_FORMATS, default=None, help="text unless -o says otherwise")
     add("--fragment", action="store_true", help="LaTeX to include in a document")
     add("-o", "--output", default="", metavar="FILE", help="its ending picks the format")
+    _add_check(commands)
     return parser
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check", help="is this answer right, and if not, where and why?",
+        description="Check an answer, a worked derivation, or a table of answers.",
+        epilog=_CHECK_EPILOG, formatter_class=_formatter, allow_abbrev=False,
+    )  # fmt: skip
+    add = check.add_argument
+    add("expression", metavar="EXPR", nargs="?", default="", help="what is differentiated")
+    add("answer", metavar="ANSWER", nargs="?", default="", help="the answer, or a file with it")
+    add("--wrt", default="", metavar="x,y", help="names to differentiate by")
+    add("--order", type=int, default=1, metavar="N", help="order of the derivative")
+    add("--layout", choices=("numerator", "denominator"), default=None,
+        help="layout of a Jacobian; either is right unless this is given")  # fmt: skip
+    add("--steps", default="", metavar="FILE", help="check a worked derivation; - reads stdin")
+    add("--batch", default="", metavar="FILE.csv", help="check a table of answers")
+    add("--latex-input", action="store_true", help="read EXPR as LaTeX")
+    add("--strict", action="store_true", help="make every ambiguous reading an error")
+    add("--format", choices=("text", "markdown", "json", "csv"), default=None,
+        help="text unless -o says otherwise; csv for a table")  # fmt: skip
+    add("-o", "--output", default="", metavar="FILE", help="its ending picks the format")
 
 
 def _guarded(arguments: list[str]) -> list[str]:
@@ -161,15 +194,72 @@ def _derive(args: argparse.Namespace) -> int:
     return 1 if derivation.verification.status == "failed" else 0
 
 
+def _check(args: argparse.Namespace) -> int:
+    from_ending = {**_ENDINGS, ".csv": "csv"}
+    form = args.format or from_ending.get(os.path.splitext(args.output)[1].lower(), "text")
+    if args.batch:
+        return _check_batch(args, form)
+    if form not in ("text", "markdown", "json"):
+        raise chainrule.UsageError(f"--format {form}: not for one answer")
+    found: chainrule.Verdict | chainrule.Worked
+    if args.steps:
+        text = sys.stdin.read(2_000_001) if args.steps == "-" else _file(args.steps)
+        source = _source(args.expression) if args.expression else None
+        found = chainrule.check_steps(text, source, args.wrt)
+    else:
+        if not args.expression or not args.answer:
+            raise chainrule.UsageError(
+                "an expression and an answer are needed", hint='chainrule check "x^2" "2*x"'
+            )
+        found = chainrule.check(
+            _source(args.expression), _source(args.answer), args.wrt, order=args.order,
+            layout=args.layout, latex_input=True if args.latex_input else None,
+            strict=args.strict,
+        )  # fmt: skip
+    if form == "text" and not args.output:
+        found.show(sys.stdout)
+    else:
+        shown = {"text": found.__str__, "markdown": found.markdown, "json": found.json}[form]()
+        _write(shown if shown.endswith("\n") else shown + "\n", args.output)
+    return 0 if found.correct else 1
+
+
+def _check_batch(args: argparse.Namespace, form: str) -> int:
+    rows = chainrule.check_batch(_file(args.batch), _progress())
+    _write(chainrule.batch_as(rows, form), args.output)
+    found = {row.status for row in rows}
+    if found & {"wrong", "undecided"}:
+        return 1
+    return 2 if "unusable" in found else 0
+
+
+def _progress() -> Callable[[int, int], None]:
+    """A bar on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda done, of: None
+
+    def draw(done: int, of: int) -> None:
+        filled = 40 * done // of
+        end = "\n" if done == of else ""
+        bar = "#" * filled + "." * (40 - filled)
+        print(f"\r[{bar}] {done}/{of}", end=end, file=sys.stderr, flush=True)
+
+    return draw
+
+
 def _source(argument: str) -> str:
     """The text, or what the file of this name holds."""
     if len(argument) > 255 or "\0" in argument or "\n" in argument or not os.path.isfile(argument):
         return argument
+    return _file(argument)
+
+
+def _file(path: str) -> str:
     try:
-        with open(argument, encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             return file.read(2_000_001)
-    except (OSError, UnicodeDecodeError) as error:
-        raise chainrule.UsageError(f"{argument} cannot be read: {error}") from None
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise chainrule.UsageError(f"{path} cannot be read: {error}") from None
 
 
 def _write(shown: str, path: str) -> None:

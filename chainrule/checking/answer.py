@@ -151,6 +151,14 @@ class Question:
         derivation = self.derivation(variables, order)
         return self._several(answer, given, derivation, remarks)
 
+    def verdict_on(self, value: Expr, order: int, answer: str) -> Verdict:
+        """The verdict on a formula for the derivative by the variable that was asked for."""
+        (variable,) = self.asked
+        derivation = self.derivation((variable,), order)
+        right = derivation.result.entries[0][0]
+        entry = self._entry(derivation, 0, (variable,) * order, value, right)
+        return self._verdict(answer, derivation, [entry], [])
+
     def _order(self, given: Given, remarks: list[Remark]) -> int:
         """The order that the answer says it is of, where the question leaves it open."""
         stated = max((h.order for h in given.heads), default=0)
@@ -333,11 +341,11 @@ class Question:
 
     def _other_reading(self, entry: Entry, derivation: Derivation, answer: str) -> Expr | None:
         """What the answer means where an ambiguous place is read the other way, if right then."""
-        given = read_answer(answer, self.names)
-        if given.vector:
-            return None
-        (text,) = given.texts
         try:
+            given = read_answer(answer, self.names)
+            if given.vector:
+                return None
+            (text,) = given.texts
             notices = parse(text).notices
         except ChainruleError:
             return None

@@ -103,7 +103,7 @@ class Algebra:
         for known, node in present:
             if known == shape:
                 return common, node
-            if all([known[key] == -c for key, c in shape.items()]):
+            if all(known[key] == -c for key, c in shape.items()):
                 return -common, node
         node = self.write(primitive)
         self._values[node] = primitive

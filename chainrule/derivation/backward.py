@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from chainrule.core.arithmetic import ADD, MUL, NEG, add, mul, neg, sub
+from chainrule.core.arithmetic import ADD, MUL, NEG, SUB, add, mul, neg, sub
 from chainrule.core.expr import MINUS_ONE, ONE, TWO, ZERO, Apply, Const, Expr, const, topological
 
 
@@ -80,10 +80,10 @@ def pull(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Sequence[Expr]) -> list[
             if a in active:
                 term = mul(bar, b)
                 put(a, Minus(term) if negative else term)
-        elif op is ADD:
+        elif op is ADD or op is SUB:
             a, b = args
             if b in active:
-                put(b, signed)
+                put(b, signed if op is ADD else bar if negative else Minus(bar))
             if a in active:
                 put(a, signed)
         else:

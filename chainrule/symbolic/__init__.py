@@ -51,10 +51,10 @@ def gradient(y: Expr, xs: Sequence[Expr]) -> list[Expr]:
 
 
 @overload
-def jacobian(ys: Sequence[Expr], xs: Sequence[Expr], sparse: Literal[False] = False) -> list[list[Expr]]: ...
+def jacobian(ys: Sequence[Expr | Number], xs: Sequence[Expr], sparse: Literal[False] = False) -> list[list[Expr]]: ...
 @overload
-def jacobian(ys: Sequence[Expr], xs: Sequence[Expr], sparse: Literal[True]) -> Sparse: ...
-def jacobian(ys: Sequence[Expr], xs: Sequence[Expr], sparse: bool = False) -> list[list[Expr]] | Sparse:
+def jacobian(ys: Sequence[Expr | Number], xs: Sequence[Expr], sparse: Literal[True]) -> Sparse: ...
+def jacobian(ys: Sequence[Expr | Number], xs: Sequence[Expr], sparse: bool = False) -> list[list[Expr]] | Sparse:
     """The derivatives of `ys` (rows) by `xs` (columns).
 
     One output is differentiated backwards, by one variable forwards; otherwise vertices of
@@ -66,7 +66,7 @@ def jacobian(ys: Sequence[Expr], xs: Sequence[Expr], sparse: bool = False) -> li
         are not identically 0.
     """
     with _collector_paused():
-        entries = _entries(ys, xs)
+        entries = _entries([lift(y) for y in ys], xs)
     if sparse:
         return entries
     rows = [[ZERO] * len(xs) for _ in ys]
@@ -103,10 +103,15 @@ def vjp(ys: Sequence[Expr], xs: Sequence[Expr], weights: Sequence[Expr | Number]
         return backward.pull(ys, [lift(w) for w in weights], xs)
 
 
-def count_operations(ys: Expr | Iterable[Expr]) -> int:
-    """The number of distinct operations below the expressions; what is shared counts once."""
-    roots = [ys] if isinstance(ys, Expr) else list(ys)
-    return sum(len(node.args) > 0 for node in topological(roots))
+def count_operations(ys: Expr | Iterable[Expr | Number] | Mapping[Any, Expr]) -> int:
+    """The number of distinct operations below the expressions; what is shared counts once.
+
+    A sparse Jacobian is counted by its entries.
+    """
+    if isinstance(ys, Expr):
+        ys = [ys]
+    roots = ys.values() if isinstance(ys, Mapping) else ys
+    return sum(len(node.args) > 0 for node in topological(map(lift, roots)))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chainrule.core.arithmetic import ADD, MUL, mul
+from chainrule.core.arithmetic import ADD, MUL, SUB, mul
 from chainrule.core.expr import ONE, TWO, ZERO, Apply, Const, Expr, topological
 from chainrule.derivation.backward import Minus, Signed, finished, local, varying
 from chainrule.symbolic.ordering import Vertex, elimination_order
@@ -23,6 +23,8 @@ from chainrule.symbolic.sums import Sums
 
 Edge = tuple[Vertex | Expr, Signed]
 """What an edge leads to, an inner vertex or an input, and its label."""
+
+_MINUS_ONE = Minus(ONE)
 
 
 def jacobian(ys: Sequence[Expr], xs: Sequence[Expr]) -> dict[tuple[int, int], Expr]:
@@ -156,7 +158,9 @@ def _local(node: Apply, active: set[Expr]) -> Iterable[tuple[Expr, Signed]]:
         a, b = args
         return ((a, mul(TWO, a)),) if a is b else ((a, b), (b, a))
     if op is ADD:
-        return [(argument, ONE) for argument in args]
+        return (args[0], ONE), (args[1], ONE)
+    if op is SUB:
+        return (args[0], ONE), (args[1], _MINUS_ONE)
     edges: list[tuple[Expr, Signed]] = []
     for slot, argument in enumerate(args):
         if argument in active:
@@ -168,25 +172,23 @@ def _local(node: Apply, active: set[Expr]) -> Iterable[tuple[Expr, Signed]]:
 
 def _parts(inner: Sequence[Vertex]) -> list[list[Vertex]]:
     """The vertices by connected parts; users before arguments in each."""
-    part: dict[Vertex, list[Vertex]] = {}
-    own = set(inner)
+    part: dict[Vertex, list[Vertex]] = {vertex: [] for vertex in inner}
+    found: list[list[Vertex]] = []
+    seen: set[Vertex] = set()
     for root in inner:
-        if root in part:
+        if root in seen:
             continue
-        members: list[Vertex] = []
-        part[root] = members
+        members = part[root]
+        found.append(members)
+        seen.add(root)
         stack = [root]
         while stack:
             vertex = stack.pop()
+            part[vertex] = members
             for neighbour in (*vertex.below, *vertex.users):
-                if neighbour in own and neighbour not in part:
-                    assert isinstance(neighbour, Vertex)
-                    part[neighbour] = members
-                    stack.append(neighbour)
-    found: list[list[Vertex]] = []
+                if neighbour in part and neighbour not in seen:
+                    seen.add(neighbour)  # type: ignore[arg-type]
+                    stack.append(neighbour)  # type: ignore[arg-type]
     for vertex in inner:
-        members = part[vertex]
-        if not members:
-            found.append(members)
-        members.append(vertex)
+        part[vertex].append(vertex)
     return found

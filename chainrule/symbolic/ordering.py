@@ -47,6 +47,8 @@ def elimination_order(part: list[Vertex]) -> list[Vertex]:
     if len(part) == 1:
         return part
     forwards = part[::-1]
+    if len(part) == 2:  # by arithmetic, backwards saves the difference of these two
+        return part if len(part[0].users) <= len(part[1].below) else forwards
     limit = edges = sum(len(v.below) + len(v.users) for v in part)
     costs: list[tuple[int, list[Vertex]]] = []
     while not costs:
@@ -55,6 +57,7 @@ def elimination_order(part: list[Vertex]) -> list[Vertex]:
             cost = _sweep_cost(order, sources, targets, limit)
             if cost is not None:
                 costs.append((cost, order))
+                limit = cost
     cost, order = min(costs, key=lambda found: found[0])
     if cost > 2 * edges:
         order = _cheapest_first(part, cost * 9 // 10) or order

@@ -98,14 +98,21 @@ class Brackets:
         self.ended = True
 
     def _juxtapose(self, token: Token, is_function: bool) -> None:
+        apart: Frame | None = None
         while True:
             frame = self.frames[-1]
             if frame.kind == "RADICAL":
                 if token.start == self.out[-1].end and token.kind == "NAME":
                     self.doubts.add("radical", frame.function, frame.opener, len(self.out))
-            elif frame.kind != "BARE" or not (is_function or frame.full):
+            elif frame.kind != "BARE":
+                break
+            elif self._is_apart(token, frame):
+                apart = frame
+            elif not is_function and not frame.full:
                 break
             self._pop(token)
+        if apart is not None:
+            self.doubts.add("bare", apart.function, apart.opener, len(self.out))
         last, here = self.out[-1], len(self.out)
         if token.kind == "NUMBER":
             self._refuse_number(token, last)
@@ -115,8 +122,14 @@ class Brackets:
             frame.slash = -1
         if token.start == last.end and not self.scope.latex:
             self._doubt_glued(token, last, here)
-        frame.joint = here
+        if token.kind != "NAME" or token.start > last.end:  # sin βx leaves no doubt
+            frame.joint = here
         self.out.append(Token("JUXTAPOSED", "", token.start, token.start))
+
+    def _is_apart(self, token: Token, frame: Frame) -> bool:
+        """`sin x (x + 1)`: a space, where typing has them, ends an argument before a bracket."""
+        spaced = not self.scope.latex and token.start > self.out[-1].end
+        return spaced and token.kind == "OPEN" and frame.varying > 0
 
     def _refuse_number(self, token: Token, last: Token) -> None:
         before = self.scope.written(last) or "this"
@@ -168,8 +181,7 @@ class Brackets:
     def open_bare(self, token: Token) -> None:
         """Open the argument of the function that awaits one."""
         function = self.out[self.awaiting]
-        row = FUNCTIONS.get(function.text)
-        if row is not None and (row.variadic or not row.accepts(1)):
+        if self._is_listing():
             raise self.scope.wrong(
                 function,
                 f"`{function.text}` needs brackets round its arguments",
@@ -222,7 +234,9 @@ class Brackets:
     def open(self, token: Token) -> None:
         """Open a bracket: round the arguments of a function, or round an operand."""
         function = -1
-        if self.awaiting >= 0 and token.kind in ("OPEN", "GROUP_OPEN"):
+        if self.awaiting >= 0 and (
+            token.kind in ("OPEN", "GROUP_OPEN") or (token.kind == "LBRACE" and self._is_listing())
+        ):
             function, self.awaiting = self.awaiting, -1
             token = token._replace(kind="OPEN")  # \sin{x} is sin(x)
         elif token.kind == "LSQUARE" and self.out:
@@ -232,6 +246,11 @@ class Brackets:
         self.frames.append(Frame(token.kind, len(self.out), function))
         self.out.append(token)
         self.ended = False
+
+    def _is_listing(self) -> bool:
+        """Whether the function that awaits arguments takes several: `max{x, y}`."""
+        row = FUNCTIONS.get(self.out[self.awaiting].text)
+        return row is not None and (row.variadic or not row.accepts(1))
 
     def open_script(self, token: Token) -> None:
         """Open a bracket round an exponent or an index of the function that awaits arguments."""
@@ -257,7 +276,7 @@ class Brackets:
         self.close_unseen(token)
         frame = self.frames[-1]
         if (
-            token.kind == "GROUP_CLOSE"
+            token.kind in ("GROUP_CLOSE", "RBRACE")
             and frame.kind == "OPEN"
             and self.out[frame.opener].text == "{"
         ):

@@ -181,12 +181,24 @@ class Building:
             "name": self._name,
             "call": self._call,
             "piecewise": self._piecewise,
+            "between": self._between,
         }
 
     def _name(self, token: Token) -> Expr:
         if token.text in ("e", "pi") and not self.scope.is_own(token.text):
             return apply(E if token.text == "e" else PI)
         return symbol(token.text)
+
+    def _between(self, a: Any, first: Token, b: Any, second: Token, c: Any) -> Expr:
+        """`0 < x <= 1`: 1 where both hold."""
+        left, right = (_SIGNS.get(sign.text, sign.text) for sign in (first, second))
+        if left[0] != right[0] or left[0] not in "<>":
+            raise self.scope.wrong(
+                second,
+                "a second comparison cannot follow",
+                "write (0 < x)*(x < 1): 1 where both hold",
+            )
+        return apply(MUL, _compare(a, first, b), _compare(b, second, c))
 
     def _piecewise(self, opening: Token, cases: list[Case], closing: Token) -> Any:
         node = _piecewise(opening, cases, closing)

@@ -246,7 +246,7 @@ def _refuse_derivatives(tokens: Sequence[Token], scope: Scope) -> None:
 
 def _doubt_extent(tokens: Sequence[Token], start: int, doubts: Doubts) -> None:
     """`d/dx (u) + v` could be the derivative of u alone."""
-    if kind_at(tokens, start) != "OPEN":
+    if kind_at(tokens, start) not in ("OPEN", "LSQUARE"):
         return
     depth = 0
     for i in range(start, len(tokens)):

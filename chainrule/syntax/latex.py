@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from chainrule.core.errors import ParseError, UnknownNameError, UnsupportedError
 from chainrule.syntax.latex_words import (
+    ALPHABETS,
     ARRAYS,
     CASES,
     DROPPED,
@@ -186,6 +187,10 @@ class _Commands:
             self._named(token, "γ" if greek == "gamma" else greek)
         elif name == "sqrt":
             self._root(token)
+        elif name == "over":
+            self._over(token)
+        elif name in ALPHABETS and self._kind() == "LETTER":
+            pass  # \\mathrm d
         elif name in FRACTIONS:
             self._emit("FRACTION", token, token.text)
             self._argument(token, "OVER")
@@ -211,6 +216,18 @@ class _Commands:
             bar = self.tokens[self.place]
             self.place += 1
             self._emit("BAR_OPEN" if name == "left" else "BAR_CLOSE", bar, "|")
+
+    def _over(self, token: Token) -> None:
+        """`{a \\over b}`: the group that holds it becomes a fraction."""
+        if not self.braces or self.braces[-1][1] != "GROUP_CLOSE":
+            raise self._error(token, f"`{token.text}` stands in no group", r"write \frac{a}{b}")
+        brace = self.braces[-1][0]
+        self.braces[-1] = (brace, "END", token)
+        opener = len(self.out) - 1
+        while self.out[opener].start != brace.start:
+            opener -= 1
+        self.out[opener] = self.out[opener]._replace(kind="FRACTION")
+        self._emit("OVER", token, token.text)
 
     def _root(self, token: Token) -> None:
         if self._kind() == "LSQUARE":

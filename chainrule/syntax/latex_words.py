@@ -5,7 +5,7 @@ from __future__ import annotations
 _TYPESETTING = r"""
 , ; : ! > ( ) [ ] left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr
 displaystyle textstyle scriptstyle limits nolimits quad qquad thinspace medspace thickspace
-enspace mathstrut strut nonumber notag
+enspace mathstrut strut nonumber notag mleft mright
 """
 DROPPED = frozenset(_TYPESETTING.split()) | {" ", "\n"}
 """Commands that only set the type."""
@@ -33,10 +33,15 @@ SIGNS = {
         ("prime", "PRIME", "'"),
         ("to", "ARROW", "->"),
         ("colon", "COLON", ":"),
+        ("exponentialE", "NAME", "e"),
+        ("differentialD", "LETTER", "d"),
     )
     for command in commands.split()
 }
 """Commands for signs of the language: kind and text of the word."""
+
+ALPHABETS = frozenset(["mathrm", "mathbf", "mathit", "mathsf", "rm", "it", "bf", "text"])
+"""Commands for the shape of the letter that follows, where it stands in no braces."""
 
 FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac"})
 
@@ -86,7 +91,6 @@ HINTS = {
     "tilde": "write a subscript, as x_{tilde}",
     "dot": "write a function and a prime, as f'(t)",
     "binom": "write it with gamma",
-    "over": r"write \frac{a}{b}",
     "hspace": "leave it out",
     "label": "leave it out",
     "tag": "leave it out",

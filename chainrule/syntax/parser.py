@@ -92,6 +92,7 @@ class _Reader:
                 t._replace(kind="RELATION", text="==") if t.kind == "EQUALS" else t for t in tokens
             ]
         self.scope.survey([tokens], ())
+        self.scope.differentials = True
         opening, closing = (
             Token("LSQUARE", "", 0, 0),
             Token("RSQUARE", "", len(self.source), len(self.source)),

@@ -30,22 +30,49 @@ from chainrule.syntax.functions import (
     superscript,
 )
 from chainrule.syntax.heads import derivative, leibniz
-from chainrule.syntax.lexer import Token, check_number, kind_at
+from chainrule.syntax.lexer import CLOSING, OPENING, Token, check_number, kind_at
 from chainrule.syntax.names import CONSTANTS, FUNCTIONS, canonical, needs_no_declaration
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope, applied
 
+_BEFORE_OTHER_SQUARES = frozenset({"NAME", "PRIME", "LSQUARE", "RSQUARE", "RBRACE"})
 _CASES = {"if": "IF", "else": "ELSE", "otherwise": "OTHERWISE"}
 
 
 def read(tokens: Sequence[Token], scope: Scope, doubts: Doubts, start: int = 0) -> list[Token]:
     """The words of a statement for the grammar, from the word number `start` on."""
+    tokens = _grouped(tokens, start)
     state = Brackets(tokens, scope, doubts)
     place = start
     while place < len(tokens):
         token = tokens[place]
         place += _READERS.get(token.kind, _unknown)(state, token, place) or 1
     return state.finish()
+
+
+def _grouped(tokens: Sequence[Token], start: int) -> Sequence[Token]:
+    """Square brackets that only group, as in `[x + 1]^2`, as round ones.
+
+    They hold outputs where they are the whole statement, or have a comma; after a name they
+    are an index.
+    """
+    found = list(tokens)
+    stack: list[tuple[int, bool]] = []  # the place of each open bracket, whether it may group
+    for place in range(start, len(tokens)):
+        kind = tokens[place].kind
+        if kind in OPENING:
+            before = tokens[place - 1].kind if place > start else ""
+            stack.append((place, kind == "LSQUARE" and before not in _BEFORE_OTHER_SQUARES))
+        elif kind == "COMMA" and stack:
+            stack[-1] = stack[-1][0], False
+        elif kind in CLOSING and stack:
+            opener, group = stack.pop()
+            whole = opener == start and place == len(tokens) - 1
+            index = opener > start and tokens[opener - 1].kind == "CLOSE" and place == opener + 2
+            if group and not whole and not index and kind == "RSQUARE":
+                found[opener] = tokens[opener]._replace(kind="OPEN")
+                found[place] = tokens[place]._replace(kind="CLOSE")
+    return found
 
 
 # Each reader takes the state, a word and its place; it returns how many words it took, or
@@ -72,7 +99,7 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
     if scope.is_applied(name) and applied(tokens, place):
         return function(state, token._replace(text=name), place, None)
     is_before_bracket = kind_at(tokens, place + 1) == "OPEN"
-    if row := scope.row(token, is_before_bracket):
+    if row := scope.row(token, is_before_bracket or _is_raised_before_bracket(tokens, place + 1)):
         return function(state, token._replace(text=row), place, FUNCTIONS[row])
     if name[:4].lower() == "log_" and not scope.is_own(name):
         return indexed_logarithm(state, token, place)
@@ -85,10 +112,31 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
     return None
 
 
+def _is_raised_before_bracket(tokens: Sequence[Token], place: int) -> bool:
+    """Whether `^2(` or `^{2/3}(` stands at `place`, as in `\\Gamma^{2}(x)`."""
+    if kind_at(tokens, place) != "POW":
+        return False
+    after = place + 2
+    if kind_at(tokens, place + 1) == "GROUP_OPEN":
+        while after < len(tokens) and tokens[after - 1].kind != "GROUP_CLOSE":
+            after += 1
+    elif kind_at(tokens, place + 1) != "NUMBER":
+        return False
+    return kind_at(tokens, after) == "OPEN"
+
+
 def _quotient(state: Brackets, name: str, after: int, place: int) -> int:
-    """A quotient of differentials, `df/dx`, is one name."""
+    """A quotient of differentials, `df/dx`, is one name, where derivatives have been found."""
     tokens = state.tokens
-    state.value(Token("NAME", name, tokens[place].start, tokens[after - 1].end))
+    token = Token("NAME", name, tokens[place].start, tokens[after - 1].end)
+    if not state.scope.differentials:
+        above, _, below = name.partition("/")
+        raise state.scope.wrong(
+            token,
+            f"`{name}` is a derivative that is not known",
+            f"give the function: {above[1:]} = {below[1:]}^2; {name}",
+        )
+    state.value(token)
     return after - place
 
 

@@ -34,10 +34,12 @@ class Scope:
         functions: declared functions and how many arguments they take.
         defined: names with a statement of their own so far, each with its parameters.
         words: every name that occurs anywhere.
+        differentials: whether `df/dx` may be the name of a derivative.
     """
 
     def __init__(self, source: str, known: Iterable[str] = (), latex: bool = False) -> None:
         self.source, self.latex = source, latex
+        self.differentials = False
         self.declared: dict[str, Shape] = {}
         self.functions: dict[str, int] = {}
         self.defined: dict[str, tuple[str, ...]] = {}

@@ -1,0 +1,195 @@
+"""Answers to exercises: is this the derivative, and if not, where and why?
+
+>>> verdict = check("x*exp(x^2)", "exp(x^2) + x*exp(x^2)")
+>>> verdict.correct
+False
+>>> print(verdict.message)
+the factor du1/dx = 2*x is missing from the path y ← u2 ← u1 ← x
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from chainrule.api import Names, Source, names_of, program_of
+from chainrule.checking.answer import Counterexample, Remark, check_answer
+from chainrule.checking.answer import Verdict as Data
+from chainrule.checking.batch import Checked, check_all, exercises
+from chainrule.checking.diagnosis import Diagnosis
+from chainrule.checking.lines import Worked as WorkedData
+from chainrule.checking.lines import check_lines
+from chainrule.core.errors import UsageError
+from chainrule.derivation.steps import Layout
+from chainrule.render import markdown, terminal, verdict_table
+from chainrule.render import verdict as words
+
+__all__ = ["Verdict", "Worked", "batch_as", "check", "check_batch", "check_steps"]
+
+
+class Verdict:
+    """Whether an answer is right; if not, where it differs and what went wrong.
+
+    Attributes:
+        data: the verdict as data (`chainrule.checking.answer.Verdict`).
+    """
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+
+    @property
+    def status(self) -> str:
+        """`right`, `wrong` or `undecided`."""
+        return self.data.status
+
+    @property
+    def correct(self) -> bool:
+        """Whether the answer is right."""
+        return self.data.correct
+
+    @property
+    def counterexample(self) -> Counterexample | None:
+        """A point, the derivative there, and what the answer gives."""
+        return self.data.counterexample
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """The likely mistake; None where no typical one gives this answer."""
+        return self.data.diagnosis
+
+    @property
+    def message(self) -> str:
+        """The likely mistake in a sentence, or nothing."""
+        return words.message(self.data, self.diagnosis) if self.diagnosis else ""
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What else is worth saying."""
+        return self.data.remarks
+
+    def __str__(self) -> str:
+        return terminal.plain(words.page(self.data))
+
+    def __repr__(self) -> str:
+        return f"<Verdict: {self.status}>"
+
+    def show(self, file: TextIO) -> None:
+        """Write the verdict to a file or a terminal."""
+        terminal.write(words.page(self.data), file)
+
+    def markdown(self) -> str:
+        """Markdown with GitHub's `$…$`."""
+        return markdown.markdown(words.page(self.data))
+
+    def json(self) -> str:
+        """One JSON object, schema `chainrule/verdict/1`."""
+        return words.to_json(self.data)
+
+
+class Worked:
+    """A worked derivation, line by line.
+
+    Attributes:
+        data: as data (`chainrule.checking.lines.Worked`).
+    """
+
+    def __init__(self, data: WorkedData) -> None:
+        self.data = data
+
+    @property
+    def status(self) -> str:
+        """`right`, `wrong` or `undecided`."""
+        return self.data.status
+
+    @property
+    def correct(self) -> bool:
+        """Whether every line follows."""
+        return self.status == "right"
+
+    @property
+    def first_wrong(self) -> int | None:
+        """The number of the first line that does not follow, counted from 1."""
+        return self.data.first_wrong.number if self.data.first_wrong else None
+
+    def __str__(self) -> str:
+        return terminal.plain(verdict_table.worked_page(self.data))
+
+    def show(self, file: TextIO) -> None:
+        """Write it to a file or a terminal."""
+        terminal.write(verdict_table.worked_page(self.data), file)
+
+    def markdown(self) -> str:
+        """Markdown with GitHub's `$…$`."""
+        return markdown.markdown(verdict_table.worked_page(self.data))
+
+    def json(self) -> str:
+        """One JSON object, schema `chainrule/worked/1`."""
+        return verdict_table.worked_json(self.data)
+
+
+def check(
+    source: Source,
+    answer: str,
+    wrt: Names = (),
+    *,
+    order: int = 1,
+    layout: Layout | None = None,
+    latex_input: bool | None = None,
+    strict: bool = False,
+) -> Verdict:
+    """Check an answer.
+
+    Args:
+        source: what is differentiated, as for `derive`.
+        answer: as people write it: `2*x`, `y' = 2x`, `\\frac{dy}{dx} = 2x`, a list or a matrix.
+        wrt: by what; a lone answer may be any of the partial derivatives where this is open.
+        order: of differentiation.
+        layout: of a Jacobian; None takes either.
+
+    Raises:
+        ChainruleError: the expression or the answer cannot be read.
+
+    >>> check("ln(x^2)", "2/x").correct
+    True
+    """
+    program = program_of(source, latex_input, strict)
+    return Verdict(
+        check_answer(program, answer, variables=names_of(wrt), order=order, layout=layout)
+    )
+
+
+def check_steps(text: str, source: Source | None = None, wrt: Names = ()) -> Worked:
+    """Check a worked derivation; `source` is what is differentiated, if the text does not say.
+
+    >>> worked = check_steps("y = x^3; dy/dx = 3x^3")
+    >>> worked.first_wrong, worked.data.lines[1].status
+    (1, 'wrong')
+    """
+    program = None if source is None else program_of(source, None, False)
+    names = names_of(wrt)
+    if len(names) > 1:
+        raise UsageError("a worked derivation has one variable", hint="name one with --wrt")
+    return Worked(check_lines(text, program, names[0] if names else ""))
+
+
+def check_batch(
+    text: str, progress: Callable[[int, int], None] = lambda done, of: None
+) -> list[Checked]:
+    """Check a table of answers, in CSV with the columns id, expression, variable, answer.
+
+    `progress` is called after each row with how many are done, and of how many.
+
+    >>> [row.status for row in check_batch("1,x^2,x,2x\\n2,x^2,x,x")]
+    ['right', 'wrong']
+    """
+    rows = exercises(text)
+    found = []
+    for row in check_all(rows):
+        found.append(row)
+        progress(len(found), len(rows))
+    return found
+
+
+def batch_as(rows: Iterable[Checked], form: str) -> str:
+    """The verdicts of a batch as `text`, `csv`, `markdown` or `json`."""
+    return verdict_table.batch_as(list(rows), form)
