@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -121,7 +122,7 @@ def test_random_hessians_against_differences(nodes: list[Expr]) -> None:
     for a, b in zip(ours, [e for row in expected for e in row], strict=True):
         assert_close(a, b)
     sparse = sym.hessian(y, XS, sparse=True)
-    assert all((j, i) in sparse for i, j in sparse) or y.op is not None
+    assert [[sparse.get((i, j), const(0)) for j in range(4)] for i in range(4)] == sym.hessian(y, XS)
 
 
 @given(programs(16), st.randoms(use_true_random=False))
@@ -251,7 +252,7 @@ def test_outputs_and_inputs_may_repeat_or_meet() -> None:
         [const(1), const(0), const(1)], [y, x, y], [const(1), const(0), const(1)],
     ]  # fmt: skip
     u = sym.sin(x)
-    assert sym.gradient(u * u * y, [u]) == [sym.gradient(u * u * y, [u])[0]]
+    assert sym.gradient(u * u * y, [u]) == [2 * (y * u)]
     assert sym.jacobian([u * y, u + x], [u, y], sparse=True) == {(0, 0): y, (0, 1): u, (1, 0): const(1)}
 
 
@@ -272,7 +273,7 @@ def test_every_row_is_a_function(row: ops.Operator) -> None:
     for spelling in row.spellings:
         assert sym.__getattr__(spelling)(*args) is built
     if row.arity[1] is not None:
-        with pytest.raises(ArityError, match=row.name if row.name.isalpha() else ""):
+        with pytest.raises(ArityError, match=re.escape(row.name)):
             function(*args, symbol("more"))
 
 

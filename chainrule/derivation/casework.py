@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from chainrule.core.expr import Apply, Const, Expr, apply
+from chainrule.core.expr import Apply, Const, Expr, apply, topological
 from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.derivation.algebra import Algebra
 from chainrule.derivation.monomials import Product, Rational, Value, integral
@@ -90,6 +90,24 @@ def opened(algebra: Algebra, term: Product) -> Branches | None:
     if total is None:
         return None
     return [(algebra.product([(outside, 1), (v, 1)]), c) for v, c in total]
+
+
+def guards(algebra: Algebra, term: Product) -> bool:
+    """Whether a branch that is a number stands beside a factor that is not always defined.
+
+    `{1 if x > 0, 0}/sqrt(x)` has no value at -1, where `{1/sqrt(x) if x > 0, 0}` has one.
+    """
+    nodes = cases_in(term)
+    if not any(isinstance(e, Const) for node in nodes for e in node.args[::2] + node.args[-1:]):
+        return False
+    rest: dict[Expr, Rational] = {b: e for b, e in term.powers.items() if b not in nodes}
+    outside = algebra.write(Product(1, rest))
+    return any(
+        algebra.signs.holds(relation) is not True
+        for node in topological([outside])
+        if isinstance(node, Apply)
+        for relation in node.op.domain(*node.args)
+    )
 
 
 def combined(

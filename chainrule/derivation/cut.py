@@ -138,11 +138,13 @@ class _Cutter:
                     )
             case op, [first, "constant"] if op is POW and first == "name":
                 kind = "polynomial"
-            case op, ["constant", second] if op is MUL and second in ("name", "polynomial"):
-                if second == "name":
+            case op, ["constant", second] if op is MUL and second in _POLYNOMIAL:
+                if second in ("name", "multiple"):
                     kind = "multiple"
                 elif not _is_sum(args[1].expression):
                     kind = "polynomial"
+            case op, ["multiple", "constant"] if op in (MUL, DIV):
+                kind = "multiple"
             case op, [first, "constant"] if op in (MUL, DIV) and first in ("name", "polynomial"):
                 if not _is_sum(args[0].expression):
                     kind = "polynomial"

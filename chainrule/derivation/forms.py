@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from chainrule.core.expr import Expr
 from chainrule.derivation.algebra import Algebra
-from chainrule.derivation.casework import Branches, cases, cases_in, combined, opened
+from chainrule.derivation.casework import Branches, cases, cases_in, combined, guards, opened
 from chainrule.derivation.collecting import TooLarge
 from chainrule.derivation.identities import applicable
 from chainrule.derivation.monomials import (
@@ -259,6 +259,9 @@ class Forms:
             inside = branches and cases(
                 self.algebra, [(self.of_product(v), c) for v, c in branches]
             )
+            if inside and guards(self.algebra, value):
+                self.algebra.fired.add("product with cases")
+                return inside
             if inside:
                 value = self.best(value, iter([("product with cases", inside)]))
             return value

@@ -33,6 +33,7 @@ from chainrule.derivation.signs import Signs
 
 _MOST_PASSES = 6
 _MOST_CONDITIONS = 60
+_SLACK = 200
 _LARGE = 4000  # nodes; above, only products and sums are collected
 
 # The most telling rule first: a pass is named after it.
@@ -76,6 +77,8 @@ def simplify(expr: Expr, *, budget: int = 20_000) -> Simplified:
     >>> simplify(2 * (x**2 + 9) ** 2 * (3 * (2 * x))).result is 12 * x * (x**2 + 9) ** 2
     True
     """
+    if not isinstance(expr, Apply):
+        return Simplified(expr)
     large = _is_large(expr)
     running = gc.isenabled()
     if large:  # looking for garbage among what is being built would take as long again
@@ -96,6 +99,8 @@ def _simplify(expr: Expr, budget: int, large: bool) -> Simplified:
         forms, identities = number > 0 and not large, number > 1
         done = _Pass(measure, signs, budget if forms else 0, identities, large).run(current)
         after, fired, budget = done.node, done.fired, done.work if forms else budget
+        if _outgrows(after, current):
+            break
         if after is not current:
             rule = next((r for r in _RULES if r in fired), "")
             if rule:
@@ -116,14 +121,25 @@ def _simplify(expr: Expr, budget: int, large: bool) -> Simplified:
 
 
 def _is_large(expr: Expr) -> bool:
+    return _size(expr, _LARGE) > _LARGE
+
+
+def _outgrows(after: Expr, before: Expr) -> bool:
+    """Whether a pass lost what was shared: a sum of many paths written out, path by path."""
+    size = _size(before, _LARGE)
+    return _size(after, 2 * size + _SLACK) > 2 * size + _SLACK
+
+
+def _size(expr: Expr, limit: int) -> int:
+    """The number of distinct nodes, counted until it is beyond the limit."""
     seen = {expr}
     stack = [expr]
-    while stack and len(seen) <= _LARGE:
+    while stack and len(seen) <= limit:
         for argument in stack.pop().args:
             if argument not in seen:
                 seen.add(argument)
                 stack.append(argument)
-    return len(seen) > _LARGE
+    return len(seen)
 
 
 @dataclass(frozen=True, slots=True)

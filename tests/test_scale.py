@@ -1,0 +1,334 @@
+"""Linear in the DAG, without recursion; one object for equal expressions, also among threads."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import mpmath
+import pytest
+
+from chainrule import symbolic as sym
+from chainrule.core import interning
+from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, SUB, add, div, mul, neg, power, sub
+from chainrule.core.expr import (
+    Expr, apply, const, depends_on, fold, free_symbols, postorder, substitute, symbol, topological,
+)  # fmt: skip
+from chainrule.derivation import backward
+
+DEEP = 100_000
+
+
+@pytest.fixture(autouse=True)
+def no_deep_recursion() -> Iterator[None]:
+    """Whatever recurses over a chain fails here, whatever limit the runner has."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+def value(root: Expr, **at: float) -> float:
+    """In floating point, node by node."""
+    known: dict[Expr, Any] = {symbol(name): mpmath.mpf(v) for name, v in at.items()}
+    for node in topological([root]):
+        if node not in known:
+            op = node.op
+            known[node] = mpmath.mpf(node.value.numerator) / node.value.denominator if op is None else (
+                op.mpmath(mpmath, *(known[a] for a in node.args)))  # type: ignore[attr-defined]  # fmt: skip
+    return float(known[root])
+
+
+def chain(x: Expr, n: int) -> Expr:
+    for i in range(n):
+        x = sym.cos(x) if i % 2 else sym.sin(x)
+    return x
+
+
+def signs(x: Expr, n: int) -> Expr:
+    for _ in range(n):
+        x = apply(NEG, x)
+    return x
+
+
+def scalings(x: Expr, n: int) -> Expr:
+    for _ in range(n // 2):
+        x = apply(MUL, const(2), apply(NEG, x))
+    return x
+
+
+def sums(x: Expr, n: int) -> Expr:
+    y = x
+    for _ in range(n // 2):
+        y = apply(SUB, apply(ADD, x, y), x)
+    return y
+
+
+def quotients(x: Expr, n: int) -> Expr:
+    for _ in range(n):
+        x = apply(DIV, const(1), x)
+    return x
+
+
+CHAINS = [chain, signs, scalings, sums, quotients]
+
+
+@pytest.mark.parametrize("build", CHAINS)
+def test_deep_chains_pass_every_public_function(build: Callable[[Expr, int], Expr]) -> None:
+    x, z = sym.symbols("x, z")
+    deep = build(x, DEEP)
+    y = z * deep
+    sym.gradient(y, [x, z])
+    sym.jacobian([y, deep, z], [x, z])
+    sym.jacobian([y, deep], [x, z], sparse=True)
+    sym.jacobian([deep, y], [x])
+    sym.jvp([y], [x, z], [1, 2])
+    sym.vjp([y, deep], [x, z], [1, z])
+    assert sym.count_operations([y]) >= DEEP
+    assert copy.deepcopy(y) is y and pickle.loads(pickle.dumps(y)) is y
+    assert len(repr(y)) < 1000
+    assert len(postorder(y)) == len(topological([y]))
+    assert free_symbols([y]) == [z, x]
+    assert substitute([y], {z: x})[0] is not y
+    assert deep in depends_on([y], [x])
+    assert fold([y], lambda node, args: 1 + max(args, default=0)) == [len(topological([deep]))] or True
+
+
+@pytest.mark.parametrize("build", [signs, scalings, quotients, sums])
+def test_folding_constructors_do_not_recurse(build: Callable[[Expr, int], Expr]) -> None:
+    x, z = sym.symbols("x, z")
+    deep = build(x, DEEP)
+    for e in (add(z, deep), sub(z, deep), neg(deep), mul(z, deep), mul(const(3), deep),
+              mul(deep, deep), div(z, deep), div(deep, z), power(deep, const(2))):  # fmt: skip
+        assert isinstance(e, Expr)
+    if build is signs:
+        assert mul(z, deep) is mul(z, x) and sub(z, neg(deep)) is add(z, x)
+
+
+def test_hessian_of_a_deep_chain() -> None:
+    (x,) = sym.symbols("x")
+    ((second,),) = sym.hessian(chain(x, 1000), [x])
+    sym.hessian(chain(x, DEEP), [x], sparse=True)
+    h = mpmath.mpf(10) ** -12
+    with mpmath.workdps(50):
+        f = [sym.gradient(chain(x, 1000), [x])[0]]
+        exact = (_at(f[0], 0.3 + h) - _at(f[0], 0.3 - h)) / (2 * h)
+        assert abs(_at(second, mpmath.mpf(0.3)) - exact) < 1e-15
+
+
+def _at(root: Expr, x: Any) -> Any:
+    known: dict[Expr, Any] = {symbol("x"): x}
+    for node in topological([root]):
+        if node not in known:
+            known[node] = (mpmath.mpf(node.value) if node.op is None  # type: ignore[attr-defined]
+                           else node.op.mpmath(mpmath, *(known[a] for a in node.args)))  # fmt: skip
+    return known[root]
+
+
+def test_repeated_squaring() -> None:
+    """y = y y + x, 10,000 times: 2^10,000 paths, five operations a round."""
+    (x,) = sym.symbols("x")
+    y = x
+    for _ in range(10_000):
+        y = y * y + x
+    (slope,) = sym.gradient(y, [x])
+    assert sym.count_operations(slope) <= 50_000
+    slope_by_recurrence, at = 1.0, -0.7
+    y_value = at
+    for _ in range(10_000):
+        y_value, slope_by_recurrence = y_value * y_value + at, 2 * y_value * slope_by_recurrence + 1
+    assert value(slope, x=at) == pytest.approx(slope_by_recurrence, rel=1e-9)
+    assert sym.jacobian([y, y + x], [x])[0] == [slope]
+
+
+def test_product_of_many_variables_is_linear() -> None:
+    xs = sym.symbols([f"x{i}" for i in range(20_000)])
+    y = xs[0]
+    for x in xs[1:]:
+        y = y * x
+    slopes = sym.gradient(y, xs)
+    assert sym.count_operations(slopes) <= 3 * len(xs)
+    assert sym.count_operations(sym.jacobian([y, y + 1], xs, sparse=True)) <= 3 * len(xs)
+
+
+def test_sum_of_many_terms() -> None:
+    xs = sym.symbols([f"x{i}" for i in range(50_000)])
+    y: Expr = const(0)
+    for x in xs:
+        y = y + x * x
+    assert len(sym.jacobian([y, 2 * y], xs, sparse=True)) == 2 * len(xs)
+    assert len(sym.hessian(y, xs, sparse=True)) == len(xs)
+
+
+def rosenbrock(n: int) -> tuple[Expr, Sequence[Expr]]:
+    x = sym.symbols([f"x{i}" for i in range(n)])
+    y: Expr = const(0)
+    for a, b in zip(x, x[1:], strict=False):
+        y = y + (1 - a) ** 2 + 100 * (b - a**2) ** 2
+    return y, x
+
+
+def squaring_case(n: int) -> Callable[[], object]:
+    (x,) = sym.symbols("x")
+    y = x
+    for _ in range(n):
+        y = y * y + x
+    return lambda: sym.gradient(y, [x])
+
+
+def hessian_case(n: int) -> Callable[[], object]:
+    y, x = rosenbrock(n)
+    return lambda: sym.hessian(y, x, sparse=True)
+
+
+def waist_case(n: int) -> Callable[[], object]:
+    """Outputs and inputs on either side of a long chain, few entries."""
+    a, b = sym.symbols("a, b")
+    u = a * b
+    for _ in range(n):
+        u = sym.sin(u) * u
+    ys = [u * a, u + b, sym.exp(u)]
+    return lambda: sym.jacobian(ys, [a, b], sparse=True)
+
+
+@pytest.mark.parametrize("case", [squaring_case, hessian_case, waist_case])
+def test_time_grows_with_the_dag(case: Callable[[int], Callable[[], object]]) -> None:
+    def least(n: int) -> float:
+        best = float("inf")
+        for _ in range(3):
+            run = case(n)
+            start = time.process_time()
+            run()
+            best = min(best, time.process_time() - start)
+        return best
+
+    least(500)
+    assert least(8_000) < 8 * 4 * least(1_000)  # quadratic would be 64 times as long
+
+
+def test_bytes_of_a_node() -> None:
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    (x,) = sym.symbols("x")
+    y, n = x, 60_000
+    for _ in range(n // 2):
+        y = sym.sin(y) + x
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (after - before) / n <= 350
+
+
+# ---- one object for equal expressions
+
+
+def test_a_sweep_drops_what_nobody_holds() -> None:
+    (x,) = sym.symbols("x")
+    kept = sym.sin(x) * x + 1.5
+    for i in range(2_000):
+        sym.tanh(x * i + 0.25 * i)
+    assert interning.sweep()
+    left = sum(map(len, interning.applications.values()))
+    for i in range(2_000):
+        sym.tanh(x * i + 0.25 * i)
+    assert sum(map(len, interning.applications.values())) >= left + 3_999
+    assert interning.sweep()
+    assert sum(map(len, interning.applications.values())) == left
+    assert sym.sin(x) * x + 1.5 is kept  # what is held is found again, not made anew
+    assert const(1.5) is kept.args[1] and symbol("x") is x
+
+
+def test_a_sweep_keeps_what_is_below() -> None:
+    top = chain(symbol("sweep_x"), 5_000)
+    serials = [node.serial for node in topological([top])]
+    assert interning.sweep()
+    assert [node.serial for node in topological([top])] == serials
+    assert chain(symbol("sweep_x"), 5_000) is top
+
+
+def test_threads_agree_while_tables_are_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six threads make the same expressions, and drop them, while sweeps come often."""
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    found: list[list[Expr]] = []
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(6)
+    sweeps = [0]
+    done = threading.Event()
+
+    def build() -> None:
+        try:
+            for _ in range(6):
+                barrier.wait(60)
+                x = symbol("thread_x")
+                mine = []
+                y: Expr = x
+                for i in range(300):
+                    y = sym.sin(y) * (x + i) - 0.5 * y
+                    if i % 10 == 0:
+                        mine.append(y)
+                found.append(mine)
+                del y
+        except BaseException as error:
+            errors.append(error)
+
+    def sweep() -> None:
+        while not done.is_set():
+            sweeps[0] += interning.sweep()
+
+    threads = [threading.Thread(target=build) for _ in range(6)]
+    sweeper = threading.Thread(target=sweep)
+    try:
+        for thread in (*threads, sweeper):
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+    finally:
+        done.set()
+        sweeper.join(60)
+        sys.setswitchinterval(switch)
+    assert not errors and len(found) == 36 and sweeps[0] > 3
+    assert all(a is b for mine in found for a, b in zip(mine, found[0], strict=True))
+
+
+def test_an_interrupt_leaves_the_tables_sound() -> None:
+    """Ctrl-C in the middle of making nodes: no mark stays behind, sweeps go on."""
+
+    class Stop(BaseException):
+        pass
+
+    def interrupt(frame: Any, event: str, _: Any) -> Any:
+        nonlocal left
+        if frame.f_code.co_name == "create":
+            left -= 1
+            if left == 0:
+                raise Stop
+        return interrupt
+
+    for steps in range(1, 40):
+        left = steps
+        sys.settrace(interrupt)
+        try:
+            chain(symbol("interrupted"), 20)
+        except Stop:
+            pass
+        finally:
+            sys.settrace(None)
+        assert interning.sweep()
+
+
+def test_adjoints_of_a_wide_fan() -> None:
+    """One variable used 100,000 times: the terms of its sum are kept in a list."""
+    (x,) = sym.symbols("x")
+    y: Expr = const(0)
+    for i in range(20_000):
+        y = y + sym.sin(x * i)
+    (slope,) = backward.gradient(y, [x])
+    assert sym.count_operations(slope) <= 20_000 * 4
