@@ -9,6 +9,7 @@ exp(x^2)*(2*x^2 + 1)
 from __future__ import annotations
 
 import importlib
+
 TYPE_CHECKING = False  # type checkers know the name; importing it takes a tenth of `--help`
 if TYPE_CHECKING:
     from chainrule.answers import Verdict, Worked, batch_as, check, check_batch, check_steps

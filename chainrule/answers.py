@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from chainrule.api import Names, Source, names_of, program_of
-from chainrule.checking.answer import Counterexample, Remark, check_answer
+from chainrule.checking.answer import Counterexample, Remark
 from chainrule.checking.answer import Verdict as Data
 from chainrule.checking.batch import Checked, check_all, exercises
-from chainrule.checking.diagnosis import Diagnosis
+from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.lines import Worked as WorkedData
 from chainrule.checking.lines import check_lines
+from chainrule.checking.question import check_answer
 from chainrule.core.errors import UsageError
 from chainrule.derivation.steps import Layout
 from chainrule.render import markdown, terminal, verdict_table

@@ -10,7 +10,8 @@ import csv
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from chainrule.checking.answer import Question, Verdict
+from chainrule.checking.answer import Verdict
+from chainrule.checking.question import Question
 from chainrule.core.errors import ChainruleError, UsageError
 from chainrule.syntax.names import canonical_name
 from chainrule.syntax.parser import parse

@@ -15,9 +15,9 @@ from typing import Any, Literal, NamedTuple
 
 from chainrule.checking.numbers import Tape, context
 from chainrule.checking.points import Search
-from chainrule.core.arithmetic import PI, apply, div, sub
+from chainrule.core.arithmetic import PI, div, sub
 from chainrule.core.errors import DomainError
-from chainrule.core.expr import ONE, ZERO, Expr, const, free_symbols, substitute, symbol
+from chainrule.core.expr import ONE, ZERO, Expr, apply, const, free_symbols, substitute, symbol
 from chainrule.core.ops import Kink
 from chainrule.derivation.domain import ledger
 from chainrule.derivation.simplify import simplify
@@ -100,18 +100,17 @@ def compare(function: Function, right: Expr, given: Expr) -> Equality:
     'equal'
     """
     try:
-        domain, kinks = ledger([given], [symbol(v) for v in function.variables])
-    except DomainError:
-        domain, kinks, nowhere = (), (), True
-    else:
+        _, kinks = ledger([given], [symbol(v) for v in function.variables])
         nowhere = False
+    except DomainError:
+        kinks, nowhere = (), True
     comparison = Comparison(function, right, given, kinks)
     found = list(comparison.common())
     points = tuple(point for point, _ in found)
     if any(sample.differs for _, sample in found):
         bad = next(point for point, sample in found if sample.differs)
         witness = comparison.nice(lambda s: s.given is not None and s.differs)
-        exact_bad = {name: const(value) for name, value in bad.items()}
+        exact_bad: Given = {name: const(value) for name, value in bad.items()}
         return Equality("different", False, len(found), points, witness or exact_bad)
     missing = comparison.missing()
     if nowhere or (not found and comparison.only_right() >= _TRIES):
@@ -119,7 +118,8 @@ def compare(function: Function, right: Expr, given: Expr) -> Equality:
             return Equality("undecided")
         return Equality("different", nowhere, 0, (), missing, missing)
     exact = simplify(sub(given, right)).result is ZERO
-    if not exact and len(found) < _FEWEST and free_symbols([right, given]):
+    fewest = _FEWEST if free_symbols([right, given]) else 1
+    if not exact and len(found) < fewest:
         return Equality("undecided", False, len(found), points, None, missing)
     if exact and not found:
         return Equality("undecided", True, 0, (), None, missing)
@@ -128,6 +128,12 @@ def compare(function: Function, right: Expr, given: Expr) -> Equality:
     if late is not None:
         return Equality("different", False, len(found), points, late)
     return Equality("equal", exact, len(found), points, None, missing)
+
+
+def _stable(before: Sample, after: Sample, gap: Any) -> bool:
+    """Whether the values were the same, against their difference, with fewer digits."""
+    moved = abs(before.right - after.right) + abs(before.given - after.given)
+    return bool(moved <= 1e-6 * gap)
 
 
 class Comparison:
@@ -149,30 +155,40 @@ class Comparison:
 
     def at(self, point: Given | dict[str, Fraction], digits: int = _DIGITS) -> Sample | None:
         """The values at a point; None where the derivative does not exist or is not known."""
+        before: Sample | None = None
         while True:
             m = shared_context(digits)
-            found = self._tape.run(m, _numbers(m, point))
-            right, given, value = found[:3]
-            conditions, sides = found[3 : self._ends], found[self._ends :]
-            if right is None or value is None or not all(conditions):
-                return None
-            if given is None and self._tape.clamped:
-                return None
-            for a, b in zip(sides[::2], sides[1::2], strict=True):
-                if a is not None and b is not None and abs(a - b) <= 1e-9 * (abs(a) + abs(b)):
-                    return None
-            noise = m.ldexp(m.mpf(10) ** (5 - digits), max(0, self._tape.magnitude))
-            sample = Sample(right, given, noise)
-            if given is None:
+            sample = self._sample(m, point, digits)
+            if sample is None or sample.given is None:
                 return sample
-            size = max(abs(right), abs(given))
-            gap = abs(right - given)
-            # Settled: different beyond rounding, or equal to 20 digits; else look closer.
-            if gap > noise or noise <= m.mpf(10) ** -20 * max(size, m.mpf(10) ** -40):
+            gap = abs(sample.right - sample.given)
+            if gap > sample.noise:
+                # Different, if it is not the rounding near a pole: closer values are the same.
+                if before is not None and _stable(before, sample, gap):
+                    return sample
+            elif sample.noise <= m.mpf(10) ** -20 * max(abs(sample.right), abs(sample.given)) or (
+                sample.noise <= m.mpf(10) ** -40
+            ):
                 return sample
-            if digits >= _FINEST:
+            if digits >= (_FINEST if before is None or gap <= sample.noise else 4 * _DIGITS):
                 return None
+            before = sample
             digits *= 2
+
+    def _sample(self, m: Any, point: Given | dict[str, Fraction], digits: int) -> Sample | None:
+        """The values with so many digits; None outside the domain, at a kink, if too large."""
+        found = self._tape.run(m, _numbers(m, point))
+        right, given, value = found[:3]
+        conditions, sides = found[3 : self._ends], found[self._ends :]
+        if right is None or value is None or not all(conditions):
+            return None
+        if given is None and self._tape.clamped:
+            return None
+        for a, b in zip(sides[::2], sides[1::2], strict=True):
+            if a is not None and b is not None and abs(a - b) <= 1e-9 * (abs(a) + abs(b)):
+                return None
+        noise = m.ldexp(m.mpf(10) ** (5 - digits), max(0, self._tape.magnitude))
+        return Sample(right, given, noise)
 
     def common(self) -> Iterator[tuple[dict[str, Fraction], Sample]]:
         """Points where the derivative and the answer have values."""
@@ -261,7 +277,7 @@ def _nice_points(names: Sequence[str]) -> Iterator[tuple[int, Given]]:
         )
         for effort, choice in enumerate(islice(choices, 40)):
             values = [const(_SEVERAL[i]) for i in choice]
-            point = dict(zip(few, values, strict=True))
+            point: Given = dict(zip(few, values, strict=True))
             # Of many names the rest differ too, so that no two are mistaken for each other.
             point.update({n: const(2 + j % 3) for j, n in enumerate(names[3:])})
             yield effort // 4, point

@@ -7,12 +7,11 @@ in the language or in LaTeX.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from chainrule.core.errors import Span, UnknownNameError, UsageError
-from chainrule.core.expr import ONE, Expr, free_symbols, substitute, symbol
-from chainrule.core.expr import ZERO
+from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, substitute, symbol
 from chainrule.core.program import Program
 from chainrule.derivation.backward import gradient
 from chainrule.syntax.names import canonical_name
@@ -32,7 +31,11 @@ _WORDS = re.compile(r"^(?:answer|derivative|the derivative|result|solution)\s*(?
 _MATRIX = re.compile(r"\\begin\{(?:[pbvBV]?matrix|smallmatrix|array)\}(?:\{[lcr|]*\})?(.*?)"
                      r"\\end\{(?:[pbvBV]?matrix|smallmatrix|array)\}", re.S)  # fmt: skip
 _SPACES = re.compile(r"\\[,;:!]|\\(?:quad|qquad|displaystyle|limits)\b|\\ |[$&~]|\s+")
-_TRANSPOSED = re.compile(r"\^\{?\s*(?:T|\\top|\\intercal|\\mathsf\{T\}|\\mathrm\{T\})\s*\}?$|\.T$|'$")
+_TRANSPOSED = re.compile(
+    r"\^\{?\s*(?:T|\\top|\\intercal|\\mathsf\{T\}|\\mathrm\{T\})\s*\}?$|\.T$|'$"
+)
+_GROUP = r"\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}"
+_FRACTION = re.compile(rf"\\[dt]?frac\s*{_GROUP}\s*{_GROUP}")
 _PAIRS = {"(": ")", "[": "]", "<": ">", "⟨": "⟩"}  # braces are cases
 
 
@@ -89,7 +92,7 @@ class Names(NamedTuple):
         """The names of a program."""
         written = program.written_out()
         free = dict.fromkeys([*variables, *(s.name for s in free_symbols(written.values()))])
-        meanings = {symbol(n): e for n, e in written.items() if n not in free}
+        meanings: dict[Expr, Expr] = {symbol(n): e for n, e in written.items() if n not in free}
         return cls(tuple(free), meanings)
 
     def words(self) -> list[str]:
@@ -111,15 +114,7 @@ def read_answer(text: str, names: Names) -> Given:
         raise UsageError("the answer is too long", hint=f"at most {_LONGEST:,} characters")
     if not text.strip():
         raise UsageError("the answer is empty", hint="write an expression, as 2*x")
-    parts = [p for p in split_equals(undressed(text)) if p.strip()]
-    if not parts:
-        raise UsageError("the answer is empty", hint="write an expression after the equals sign")
-    heads, rest = heads_of(parts, names.free)
-    if not rest:
-        rest = [parts[-1]]
-        heads = heads[:-1]
-    earlier = [part for part in rest[:-1] if len(rows_of(part)[0]) == 1]
-    rows, vector = rows_of(rest[-1])
+    heads, earlier, rows, vector = _taken_apart(undressed(text), names)
     entries, labels, texts = [], [], []
     constant = ""
     for row in rows:
@@ -141,6 +136,19 @@ def read_answer(text: str, names: Names) -> Given:
         tuple(entries), vector, tuple(labels), tuple(heads),
         tuple(expression(p, names) for p in earlier), constant, tuple(texts),
     )  # fmt: skip
+
+
+def _taken_apart(text: str, names: Names) -> tuple[list[Head], list[str], list[list[str]], bool]:
+    """Heads, further formulas, the cells of the last, and whether it is a list."""
+    labelled = _split(text, ",;\n")
+    if len(labelled) > 1 and all(len(split_equals(part)) > 1 for part in labelled):
+        return [], [], [[part.strip() for part in labelled]], True  # f_x = …, f_y = …
+    parts = [p for p in split_equals(text) if p.strip()]
+    if not parts:
+        raise UsageError("the answer is empty", hint="write an expression after the equals sign")
+    heads, rest = heads_of(parts, names.free)
+    rows, vector = rows_of(rest[-1])
+    return heads, [p for p in rest[:-1] if len(rows_of(p)[0]) == 1], rows, vector
 
 
 def heads_of(parts: Sequence[str], free: Collection[str]) -> tuple[list[Head], list[str]]:
@@ -281,15 +289,15 @@ def _plain(text: str) -> str:
         (r"\nabla", "∇"), ("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"),
     ):  # fmt: skip
         text = text.replace(typeset, written)
-    text = re.sub(r"\\frac\{([^{}]*(?:\{\w*\}[^{}]*)*)\}\{([^{}]*(?:\{\w*\}[^{}]*)*)\}", r"\1/\2", text)
+    text = _FRACTION.sub(r"\1/\2", text)
     text = re.sub(r"\\frac([d∂])\{?([d∂]\w)\}?", r"\1/\2", text)
     return text.replace("{", "").replace("}", "").replace("\\", "")
 
 
 def _body(text: str) -> str:
     """What `d/dx` is applied to, as written."""
-    frac = re.match(r"\s*\\[dt]?frac\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", text)
-    if frac:
+    if frac := _FRACTION.match(text.lstrip()):
+        text = text.lstrip()
         return text[frac.end() :].strip()
     plain = re.match(rf"\s*\(?\s*[d∂](?:\^\d)?\s*/\s*[d∂]\s*{_NAME}(?:\^\d)?\s*\)?", text)
     return text[plain.end() :].strip() if plain else ""
@@ -351,8 +359,3 @@ def _unwrapped(text: str) -> str | None:
         if depth == 0 and text[0] != "<" and i < len(text) - 1:
             return None
     return text[1:-1]
-
-
-def known(names: Iterable[str]) -> set[str]:
-    """Names in one spelling."""
-    return {canonical_name(n) for n in names}

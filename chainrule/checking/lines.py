@@ -8,26 +8,25 @@ LaTeX `align` blocks are read as well; inside a line `\frac{d}{dx}(…)`, `(…)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from chainrule.checking.answer import Entry, Question, Verdict
+from chainrule.checking.answer import Verdict
 from chainrule.checking.equality import Function, compare
 from chainrule.checking.given import Head, Names, expression, head_of, split_equals, undressed
+from chainrule.checking.question import Question
+from chainrule.checking.worked_text import group_end, opening, rows, term_end
 from chainrule.core.errors import ChainruleError, UsageError
-from chainrule.core.expr import Expr, Sym, free_symbols, substitute, symbol
+from chainrule.core.expr import Expr, free_symbols, substitute, symbol
 from chainrule.core.program import Program
 from chainrule.derivation.backward import gradient
 from chainrule.derivation.simplify import simplify
 from chainrule.syntax.names import canonical_name
 
 _MOST_LINES = 500
-_ENVIRONMENT = re.compile(
-    r"\\(?:begin|end)\{(?:align|aligned|gather|gathered|equation|split|eqnarray|multline|flalign)\*?\}"
-    r"|\\(?:nonumber|notag)\b|\\(?:label|tag|intertext|text)\{[^{}]*\}|\$\$|\\\[|\\\]"
+_OF_PART = re.compile(
+    r"\\[dt]?frac\s*\{\s*(?:d|\\mathrm\{d\})\s*\}\s*\{\s*(?:d|\\mathrm\{d\})\s*(\\?\w+)\s*\}"
+    r"|\bd\s*/\s*d([A-Za-z]\w*)"
 )
-_BULLET = re.compile(r"^\s*(?:\(?\d{1,3}[.)]\s+|[-*•]\s+(?=[a-zA-Z\\d].*=)|=>|⇒|→|\\Rightarrow|\\implies|\\iff)\s*")
-_OF_PART = re.compile(r"\\[dt]?frac\s*\{\s*(?:d|\\mathrm\{d\})\s*\}\s*\{\s*(?:d|\\mathrm\{d\})\s*(\\?\w+)\s*\}|\bd\s*/\s*d([A-Za-z]\w*)")
 
 LineStatus = Literal["right", "follows", "wrong", "definition", "undecided", "unreadable"]
 
@@ -111,14 +110,14 @@ class _Reader:
             self.variable = variable or (named[0] if named else "")
 
     def run(self, text: str) -> Worked:
-        rows = list(_rows(text))
-        if not rows:
+        found = list(rows(text))
+        if not found:
             raise UsageError("there is no line to check", hint="write lines such as dy/dx = 2*x")
-        if len(rows) > _MOST_LINES:
-            raise UsageError(f"{len(rows)} lines; at most {_MOST_LINES} are checked")
+        if len(found) > _MOST_LINES:
+            raise UsageError(f"{len(found)} lines; at most {_MOST_LINES} are checked")
         lines = []
         first: Line | None = None
-        for number, row in rows:
+        for number, row in found:
             try:
                 line = self.line(number, row)
             except ChainruleError as error:
@@ -198,8 +197,10 @@ class _Reader:
                 status = "undecided"
             elif equality.status == "different":
                 before = self.last
-                same = before is not None and before is not subject.value and (
-                    compare(subject.function, before, value).status == "equal"
+                same = (
+                    before is not None
+                    and before is not subject.value
+                    and (compare(subject.function, before, value).status == "equal")
                 )
                 status = "follows" if same and self.ever_wrong else "wrong"
                 if status == "wrong":
@@ -209,7 +210,7 @@ class _Reader:
             parts.append(Part(text, status, verdict))
         order: tuple[LineStatus, ...] = ("wrong", "undecided", "follows", "right")
         found = {p.status for p in parts}
-        worst = next((s for s in order if s in found), "right")
+        worst: LineStatus = next((s for s in order if s in found), "right")
         return Line(number, row, worst, tuple(parts))
 
     # ---- what is meant
@@ -309,15 +310,15 @@ class _Reader:
         """The first derivative of a part: where it stands, and what it is of."""
         if found := _OF_PART.search(text):
             start = found.end()
-            end = _group_end(text, start)
+            end = group_end(text, start)
             if end is None:
-                end = _term_end(text, start)
+                end = term_end(text, start)
             return found.start(), end, Head("", canonical_name(found[1] or found[2]), 1,
                                             text[start:end].strip())  # fmt: skip
         for found in re.finditer(r"\)\s*('|’|′|\^\{?\\prime\}?)", text):
-            opening = _opening(text, found.start())
-            if opening is not None and not (opening and text[opening - 1].isalnum()):
-                return opening, found.end(), Head("", "", 1, text[opening : found.start() + 1])
+            before = opening(text, found.start())
+            if before is not None and not (before and text[before - 1].isalnum()):
+                return before, found.end(), Head("", "", 1, text[before : found.start() + 1])
         for found in re.finditer(r"(?<![A-Za-z\\])([A-Za-z]\w*)('+|’|′)(?:\(\w+\))?", text):
             if canonical_name(found[1]) in self.written:
                 order = len(found[2])
@@ -329,74 +330,3 @@ class _Reader:
         if subject.question is not None:
             return subject.question.verdict_on(value, subject.order, text)
         return None
-
-
-def first_entry(line: Line) -> Entry | None:
-    """The wrong entry of a line."""
-    for part in line.parts:
-        if part.verdict is not None:
-            return part.verdict.wrong_entry
-    return None
-
-
-def _rows(text: str) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers in the text, without what only sets them."""
-    waiting: tuple[int, str] | None = None
-    for number, line in enumerate(text.splitlines(), 1):
-        typeset = "\\" in line
-        line = re.sub(r"(?<!\\)%.*$", "", line) if typeset else re.sub(r"#.*$", "", line)
-        line = _ENVIRONMENT.sub(" ", line).replace("&", " ")
-        for piece in re.split(r"\\\\(?:\[[^\]]*\])?|(?<!\\);", line):
-            row = _BULLET.sub("", piece).strip().strip("$").strip()
-            row = row.removesuffix(".").removesuffix(",").strip()
-            if not row:
-                continue
-            goes_on = row.startswith(("+", "-", r"\cdot", "*")) and waiting is not None
-            if waiting is not None and (goes_on or waiting[1].endswith(("=", "+", "-", "*"))):
-                waiting = waiting[0], f"{waiting[1]} {row}"
-                continue
-            if waiting is not None:
-                yield waiting
-            waiting = number, row
-    if waiting is not None:
-        yield waiting
-
-
-def _group_end(text: str, start: int) -> int | None:
-    """The end of the bracketed group that begins at `start`, if one does."""
-    rest = text[start:]
-    opening = re.match(r"\s*(?:\\left\s*)?([(\[{]|\\\{)", rest)
-    if not opening:
-        return None
-    depth, place = 0, start + opening.end() - 1
-    while place < len(text):
-        c = text[place]
-        depth += (c in "([{") - (c in ")]}")
-        place += 1
-        if depth == 0:
-            return place
-    return None
-
-
-def _term_end(text: str, start: int) -> int:
-    """The end of the term that begins at `start`: up to a sign outside brackets."""
-    depth, begun = 0, False
-    for place in range(start, len(text)):
-        c = text[place]
-        depth += (c in "([{") - (c in ")]}")
-        if depth < 0 or (begun and depth == 0 and c in "+-" and text[place - 1] != "^"):
-            return place
-        begun = begun or not c.isspace()
-    return len(text)
-
-
-def _opening(text: str, closing: int) -> int | None:
-    depth = 0
-    for place in range(closing, -1, -1):
-        depth += (text[place] == ")") - (text[place] == "(")
-        if depth == 0:
-            return place
-    return None
-
-
-__all__ = ["Line", "Part", "Sym", "Worked", "check_lines", "first_entry"]

@@ -13,86 +13,31 @@ an answer, is found in `chainrule.checking.diagnosis`; the words are in the rend
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
+from chainrule.checking import misrules
+from chainrule.checking.places import Place, Slopes
 from chainrule.core.arithmetic import (
     ADD,
     DIV,
     EXP,
-    LN,
     MUL,
-    NEG,
     POW,
     SUB,
     add,
     div,
-    exp,
-    ln,
     mul,
     neg,
-    power,
     reciprocal,
     square,
     sub,
 )
-from chainrule.core.expr import HALF, MINUS_ONE, ONE, TWO, ZERO, Apply, Const, Expr, apply, const
-from chainrule.core.ops import Operator, lookup
+from chainrule.core.expr import ONE, TWO, ZERO, Const, Expr, apply
+from chainrule.core.ops import lookup
 from chainrule.core.table.abstract import AbstractOperator
-from chainrule.core.table.elementary import LOG, LOG2, LOG10, SQRT
-from chainrule.core.table.piecewise import ABS, PIECEWISE
-
-
-class Place(NamedTuple):
-    """An operation with its operands' right slopes (0 for a constant) and its own."""
-
-    node: Apply
-    slopes: tuple[Expr, ...]
-    locals: tuple[Expr, ...]
-    slope: Expr
-    variable: Expr | None = None
-
-    @classmethod
-    def of(cls, node: Expr, slopes: Mapping[Expr, Expr], variable: Expr | None = None) -> Place:
-        """The place of an operation; operands without a slope are constant."""
-        assert isinstance(node, Apply)
-        known = tuple(slopes.get(a, ZERO) for a in node.args)
-        locals_ = tuple(
-            node.op.partial(node, i) if s is not ZERO else ZERO for i, s in enumerate(known)
-        )
-        total: Expr = ZERO
-        for local, slope in zip(locals_, known, strict=True):
-            if slope is not ZERO:
-                total = add(total, mul(local, slope))
-        return cls(node, known, locals_, total, variable)
-
-    @property
-    def op(self) -> Operator:
-        """The row of the operation."""
-        return self.node.op
-
-    @property
-    def varying(self) -> tuple[int, ...]:
-        """The slots of the operands that vary."""
-        return tuple(i for i, s in enumerate(self.slopes) if s is not ZERO)
-
-    @property
-    def inner(self) -> int | None:
-        """The slot of the only operand that varies, where the operation is no plain multiple."""
-        if len(self.varying) != 1 or self.op in (ADD, SUB, NEG, PIECEWISE):
-            return None
-        (slot,) = self.varying
-        scaled = self.op is MUL or (self.op is DIV and slot == 0)
-        return None if scaled else slot
-
-    def moved(self, slot: int, operand: Expr) -> Apply:
-        """The operation with another operand."""
-        args = list(self.node.args)
-        args[slot] = operand
-        return apply(self.node.op, *args)
-
-
-Slopes = Iterable[Expr]
+from chainrule.core.table.elementary import SQRT
+from chainrule.core.table.piecewise import ABS
 
 
 class Mistake(NamedTuple):
@@ -110,230 +55,6 @@ class Mistake(NamedTuple):
     rank: int
     slopes: Callable[[Place], Slopes]
     habit: bool = False
-
-
-# ---- products and quotients
-
-
-def _product(p: Place) -> tuple[Expr, Expr, Expr, Expr] | None:
-    if p.op is MUL and len(p.varying) == 2:
-        return *p.node.args, *p.slopes  # type: ignore[return-value]
-    return None
-
-
-def _quotient(p: Place) -> tuple[Expr, Expr, Expr, Expr] | None:
-    """Of a quotient whose denominator varies: both parts, both slopes."""
-    if p.op is DIV and p.slopes[1] is not ZERO:
-        return *p.node.args, *p.slopes  # type: ignore[return-value]
-    return None
-
-
-def _product_of_derivatives(p: Place) -> Slopes:
-    if f := _product(p):
-        yield mul(f[2], f[3])
-
-
-def _product_sign(p: Place) -> Slopes:
-    if f := _product(p):
-        a, b, da, db = f
-        yield sub(mul(da, b), mul(a, db))
-        yield sub(mul(a, db), mul(da, b))
-
-
-def _pairing(p: Place) -> Slopes:
-    if f := _product(p):
-        a, b, da, db = f
-        yield add(mul(a, da), mul(b, db))
-    elif (f := _quotient(p)) and f[2] is not ZERO:
-        a, b, da, db = f
-        yield div(sub(mul(a, da), mul(b, db)), square(b))
-
-
-def _summands_multiplied(p: Place) -> Slopes:
-    if f := _product(p):
-        a, b, da, db = f
-        yield mul(mul(da, b), mul(a, db))
-
-
-def _derivatives_added(p: Place) -> Slopes:
-    if f := _product(p):
-        yield add(f[2], f[3])
-    elif p.inner is not None:
-        yield add(p.locals[p.inner], p.slopes[p.inner])
-
-
-def _quotient_of_derivatives(p: Place) -> Slopes:
-    if (f := _quotient(p)) and f[2] is not ZERO:
-        yield div(f[2], f[3])
-
-
-def _quotient_order(p: Place) -> Slopes:
-    if (f := _quotient(p)) and f[2] is not ZERO:
-        a, b, da, db = f
-        yield div(sub(mul(a, db), mul(da, b)), square(b))
-
-
-def _quotient_sign(p: Place) -> Slopes:
-    if (f := _quotient(p)) and f[2] is not ZERO:
-        a, b, da, db = f
-        yield div(add(mul(da, b), mul(a, db)), square(b))
-
-
-def _denominator_not_squared(p: Place) -> Slopes:
-    if f := _quotient(p):
-        a, b, da, db = f
-        yield div(sub(mul(da, b), mul(a, db)), b)
-
-
-def _denominator_left_out(p: Place) -> Slopes:
-    if f := _quotient(p):
-        a, b, da, db = f
-        yield sub(mul(da, b), mul(a, db))
-
-
-def _denominator_wrong(p: Place) -> Slopes:
-    if (f := _quotient(p)) and f[2] is not ZERO:
-        a, b, da, db = f
-        above = sub(mul(da, b), mul(a, db))
-        yield div(above, square(db))
-        yield div(above, square(a))
-        yield div(above, mul(TWO, b))
-        yield div(above, db)
-
-
-# ---- powers
-
-
-def _power(p: Place) -> tuple[Expr, Expr, Expr, Expr] | None:
-    """Of a power with a constant exponent: base, exponent, slope, constant factor."""
-    op, args = p.op, p.node.args
-    if op is POW and p.varying == (0,):
-        return args[0], args[1], p.slopes[0], ONE
-    if op is SQRT:
-        return args[0], HALF, p.slopes[0], ONE
-    if op is DIV and p.varying == (1,):
-        return args[1], MINUS_ONE, p.slopes[1], args[0]
-    return None
-
-
-def _exponent_not_lowered(p: Place) -> Slopes:
-    if (f := _power(p)) and p.op is not DIV:
-        a, n, da, _ = f
-        yield mul(mul(n, power(a, n)), da)
-
-
-def _coefficient(p: Place) -> Slopes:
-    if (f := _power(p)) and p.op is not DIV:
-        a, n, da, _ = f
-        yield mul(power(a, sub(n, ONE)), da)
-
-
-def _exponent_wrong_way(p: Place) -> Slopes:
-    if f := _power(p):
-        a, n, da, c = f
-        yield mul(mul(c, mul(n, power(a, add(n, ONE)))), da)
-        yield mul(mul(c, mul(n, power(a, sub(ONE, n)))), da)
-
-
-def _exponent_too_low(p: Place) -> Slopes:
-    if f := _power(p):
-        a, n, da, c = f
-        yield mul(mul(c, mul(n, power(a, sub(n, TWO)))), da)
-
-
-def _coefficient_lowered(p: Place) -> Slopes:
-    if (f := _power(p)) and p.op is not DIV:
-        a, n, da, _ = f
-        yield mul(mul(sub(n, ONE), power(a, sub(n, ONE))), da)
-        yield mul(mul(sub(n, ONE), power(a, n)), da)
-
-
-def _exponent_dropped(p: Place) -> Slopes:
-    if (f := _power(p)) and p.op is POW:
-        a, n, da, _ = f
-        yield mul(mul(n, a), da)
-        yield mul(n, da)
-
-
-def _power_integrated(p: Place) -> Slopes:
-    if f := _power(p):
-        a, n, _, c = f
-        if isinstance(n, Const) and n.value != -1:
-            above = add(n, ONE)
-            yield mul(c, div(power(a, above), above))
-            yield mul(c, power(a, above))
-        elif isinstance(n, Const):
-            yield mul(c, ln(a))
-
-
-def _exponential_rule_on_power(p: Place) -> Slopes:
-    if (f := _power(p)) and p.op is POW:
-        a, _, da, _ = f
-        yield mul(mul(p.node, ln(a)), da)
-        yield mul(p.node, ln(a))
-
-
-# ---- exponentials and logarithms
-
-
-def _exponential(p: Place) -> tuple[Expr, Expr, Expr] | None:
-    """Of an exponential with a constant base: base (None for e), exponent, slope."""
-    if p.op is POW and p.varying == (1,):
-        return p.node.args[0], p.node.args[1], p.slopes[1]
-    if p.op is EXP:
-        return exp(ONE), p.node.args[0], p.slopes[0]
-    return None
-
-
-def _power_rule_on_exponential(p: Place) -> Slopes:
-    if f := _exponential(p):
-        c, b, db = f
-        lowered = exp(sub(b, ONE)) if p.op is EXP else power(c, sub(b, ONE))
-        yield mul(b, lowered)
-        yield mul(mul(b, lowered), db)
-
-
-def _power_rule_on_variable_exponent(p: Place) -> Slopes:
-    if p.op is POW and len(p.varying) == 2:
-        a, b = p.node.args
-        da, db = p.slopes
-        yield mul(b, power(a, sub(b, ONE)))
-        yield mul(mul(b, power(a, sub(b, ONE))), da)
-        yield mul(mul(b, power(a, sub(b, ONE))), db)
-
-
-def _exponential_rule_on_variable_base(p: Place) -> Slopes:
-    if p.op is POW and len(p.varying) == 2:
-        a, _ = p.node.args
-        yield mul(mul(p.node, ln(a)), p.slopes[1])
-
-
-def _base_lost(p: Place) -> Slopes:
-    if p.op is POW and p.varying == (1,):
-        yield mul(p.node, p.slopes[1])
-    elif base := _base(p):
-        yield div(p.slopes[0], base[0])
-
-
-def _base_misplaced(p: Place) -> Slopes:
-    if p.op is POW and p.varying == (1,):
-        yield div(mul(p.node, p.slopes[1]), ln(p.node.args[0]))
-    elif base := _base(p):
-        yield div(mul(p.slopes[0], ln(base[1])), base[0])
-
-
-def _base(p: Place) -> tuple[Expr, Expr] | None:
-    """Argument and base of a logarithm to a constant base."""
-    if p.op is LOG and p.varying == (0,):
-        return p.node.args[0], p.node.args[1]
-    if p.op in (LOG2, LOG10):
-        return p.node.args[0], TWO if p.op is LOG2 else const(10)
-    return None
-
-
-def _logarithm_reciprocal(p: Place) -> Slopes:
-    if p.op is LN:
-        yield mul(reciprocal(p.node), p.slopes[0])
 
 
 # ---- the chain rule
@@ -436,7 +157,7 @@ def _constant_as_one(p: Place) -> Slopes:
         return
     (i,) = p.varying
     if p.op in (ADD, SUB):
-        parts = [ONE, ONE]
+        parts: list[Expr] = [ONE, ONE]
         parts[i] = p.slopes[i]
         yield (add if p.op is ADD else sub)(*parts)
     elif p.op is MUL:
@@ -476,8 +197,12 @@ def _constant_factor_to_zero(p: Place) -> Slopes:
 
 def _table_sign(p: Place) -> Slopes:
     """The sign in the derivative of a function of the table: cos' = sin, (1/u)' = 1/u^2."""
-    if p.inner is not None and p.op is not EXP:
-        yield neg(p.slope)
+    if p.inner is None or p.op is EXP:
+        return
+    exponent = p.node.args[1] if p.op is POW else None
+    if p.op is POW and not (isinstance(exponent, Const) and exponent.value < 0):
+        return
+    yield neg(p.slope)
 
 
 def _sum_sign(p: Place) -> Slopes:
@@ -579,51 +304,51 @@ def _modulus_dropped(p: Place) -> Slopes:
 
 
 TABLE: tuple[Mistake, ...] = (
-    Mistake("product of derivatives", 10, _product_of_derivatives, habit=True),
-    Mistake("quotient rule order", 10, _quotient_order, habit=True),
-    Mistake("quotient of derivatives", 11, _quotient_of_derivatives, habit=True),
-    Mistake("quotient rule sign", 11, _quotient_sign, habit=True),
-    Mistake("denominator not squared", 12, _denominator_not_squared, habit=True),
-    Mistake("power rule on an exponential", 12, _power_rule_on_exponential, habit=True),
-    Mistake("power rule on a variable exponent", 12, _power_rule_on_variable_exponent),
-    Mistake("exponential rule on a variable base", 12, _exponential_rule_on_variable_base),
+    Mistake("product of derivatives", 10, misrules.product_of_derivatives, habit=True),
+    Mistake("quotient rule order", 10, misrules.quotient_order, habit=True),
+    Mistake("quotient of derivatives", 11, misrules.quotient_of_derivatives, habit=True),
+    Mistake("quotient rule sign", 11, misrules.quotient_sign, habit=True),
+    Mistake("denominator not squared", 12, misrules.denominator_not_squared, habit=True),
+    Mistake("power rule on an exponential", 12, misrules.power_rule_on_exponential, habit=True),
+    Mistake("power rule on a variable exponent", 12, misrules.power_rule_on_variable_exponent),
+    Mistake("exponential rule on a variable base", 12, misrules.exponential_rule_on_variable_base),
     Mistake("factor missing", 14, _factor_missing, habit=True),
-    Mistake("exponent not lowered", 15, _exponent_not_lowered, habit=True),
-    Mistake("coefficient not brought down", 16, _coefficient, habit=True),
-    Mistake("base of the logarithm", 16, _base_lost, habit=True),
-    Mistake("base misplaced", 17, _base_misplaced, habit=True),
+    Mistake("exponent not lowered", 15, misrules.exponent_not_lowered, habit=True),
+    Mistake("coefficient not brought down", 16, misrules.coefficient, habit=True),
+    Mistake("base of the logarithm", 16, misrules.base_lost, habit=True),
+    Mistake("base misplaced", 17, misrules.base_misplaced, habit=True),
     Mistake("inverse read as reciprocal", 17, _inverse_as_reciprocal, habit=True),
     Mistake("absolute value dropped", 17, _modulus_dropped, habit=True),
     Mistake("constant kept", 18, _constant_kept),
-    Mistake("exponent wrong way", 19, _exponent_wrong_way, habit=True),
+    Mistake("exponent wrong way", 19, misrules.exponent_wrong_way, habit=True),
     Mistake("constant factor lost", 20, _constant_factor_lost),
     Mistake("inner function differentiated", 20, _inner_differentiated, habit=True),
     Mistake("derivative moved inside", 21, _derivative_inside, habit=True),
     Mistake("inner function lost", 22, _inner_lost, habit=True),
-    Mistake("denominator left out", 22, _denominator_left_out, habit=True),
-    Mistake("constant differentiated to 1", 22, _constant_as_one),
-    Mistake("sign of a derivative", 23, _table_sign, habit=True),
+    Mistake("denominator left out", 22, misrules.denominator_left_out, habit=True),
+    Mistake("constant differentiated to 1", 25, _constant_as_one),
+    Mistake("sign of a derivative", 21, _table_sign, habit=True),
     Mistake("term left out", 24, _term_left_out),
     Mistake("path left out", 24, _path_left_out),
     Mistake("sign between terms", 25, _sum_sign),
-    Mistake("sign in the product rule", 25, _product_sign, habit=True),
-    Mistake("wrong pairing", 26, _pairing, habit=True),
+    Mistake("sign in the product rule", 25, misrules.product_sign, habit=True),
+    Mistake("wrong pairing", 26, misrules.pairing, habit=True),
     Mistake("term not differentiated", 26, _term_kept),
     Mistake("factor missing", 27, _outer_missing, habit=True),
     Mistake("outer function kept", 28, _outer_kept, habit=True),
     Mistake("wrong derivative", 28, _confused, habit=True),
-    Mistake("exponential rule on a power", 28, _exponential_rule_on_power, habit=True),
-    Mistake("coefficient lowered", 29, _coefficient_lowered, habit=True),
-    Mistake("exponent dropped", 30, _exponent_dropped, habit=True),
-    Mistake("integrated", 30, _power_integrated, habit=True),
+    Mistake("exponential rule on a power", 28, misrules.exponential_rule_on_power, habit=True),
+    Mistake("coefficient lowered", 29, misrules.coefficient_lowered, habit=True),
+    Mistake("exponent dropped", 30, misrules.exponent_dropped, habit=True),
+    Mistake("integrated", 30, misrules.power_integrated, habit=True),
     Mistake("constant factor twice", 31, _constant_factor_twice),
     Mistake("constant factor to zero", 31, _constant_factor_to_zero),
     Mistake("inner function as factor", 32, _inner_multiplied, habit=True),
-    Mistake("derivatives added", 33, _derivatives_added, habit=True),
-    Mistake("summands multiplied", 33, _summands_multiplied, habit=True),
-    Mistake("denominator wrong", 34, _denominator_wrong, habit=True),
-    Mistake("exponent too low", 34, _exponent_too_low, habit=True),
-    Mistake("reciprocal of the logarithm", 34, _logarithm_reciprocal, habit=True),
+    Mistake("derivatives added", 33, misrules.derivatives_added, habit=True),
+    Mistake("summands multiplied", 33, misrules.summands_multiplied, habit=True),
+    Mistake("denominator wrong", 34, misrules.denominator_wrong, habit=True),
+    Mistake("exponent too low", 34, misrules.exponent_too_low, habit=True),
+    Mistake("reciprocal of the logarithm", 34, misrules.logarithm_reciprocal, habit=True),
     Mistake("function as factor", 36, _function_multiplied, habit=True),
     Mistake("sign", 37, _any_sign),
 )

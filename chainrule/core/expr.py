@@ -172,7 +172,8 @@ def _rational(value: Fraction, decimal: bool) -> Const:
 def _constant(key: Any, value: int | Fraction, decimal: bool) -> Const:
     node = _new(Const)
     node.args, node.shape, node.value, node.decimal = (), (), value, decimal
-    return enter(constants, key, node)
+    entered: Const = enter(constants, key, node)
+    return entered
 
 
 def _from_float(value: float) -> Const:
@@ -180,10 +181,9 @@ def _from_float(value: float) -> Const:
         raise ValueError(f"{value} is not a number an expression can hold")
     text = float.__repr__(value)
     whole, _, digits = text.partition(".")
-    if digits.isdigit():  # several times faster than Fraction's own reading
-        exact = Fraction(int(whole + digits), 10 ** len(digits))
-    else:
-        exact = Fraction(text)
+    # Several times faster than Fraction's own reading, which is left with exponents.
+    short = digits.isdigit()
+    exact = Fraction(int(whole + digits), 10 ** len(digits)) if short else Fraction(text)
     integral = exact.denominator == 1
     node = floats[value] = const(exact.numerator, True) if integral else _rational(exact, True)
     return node

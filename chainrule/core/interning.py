@@ -56,7 +56,7 @@ def sweep() -> bool:
                 sweep_at = next(serials) + 1_000
                 return False
             _drop()
-            left = len(constants) + len(symbols) + sum(map(len, applications.values()))
+            left = len(constants) + len(symbols) + sum(map(len, list(applications.values())))
             sweep_at = next(serials) + max(FIRST_SWEEP, left)
         finally:
             sweeping = False
@@ -66,12 +66,12 @@ def sweep() -> bool:
 def _drop() -> None:
     floats.clear()
     nodes: list[Any] = []
-    for table in applications.values():
+    for table in list(applications.values()):
         nodes += table.values()
     nodes.sort(key=_serial)
-    probe = object()
-    held = [probe]
-    alone = sys.getrefcount(probe)  # by a table, the variable here, and the call
+    node: Any = object()
+    held = [node]
+    alone = sys.getrefcount(node)  # by a table, the variable here, and the call
     while nodes:  # users before arguments, so one pass does
         node = nodes.pop()
         if sys.getrefcount(node) == alone:
@@ -80,7 +80,7 @@ def _drop() -> None:
             # A lookup in another thread may have been between the count and the deletion.
             if sys.getrefcount(node) != alone - 1:
                 table[node.args] = node
-    del node, held
+    del held
     for leaves in (constants, symbols):
         for key in list(leaves):
             node = leaves[key]

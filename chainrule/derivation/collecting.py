@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from chainrule.derivation.algebra import Algebra
 
 LONGEST_SUM = 64  # a longer sum that is used twice, or in a product, is kept as it is
+LONGEST_PRODUCT = 64  # likewise a product that is used twice
 LARGEST_BITS = 8192
 _LARGEST_EXPONENT = 1 << 40
 

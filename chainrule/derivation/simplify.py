@@ -23,7 +23,7 @@ from chainrule.core.table.elementary import SQRT
 from chainrule.core.table.piecewise import ABS, PIECEWISE
 from chainrule.derivation.algebra import Algebra
 from chainrule.derivation.casework import branches_of, cases
-from chainrule.derivation.collecting import LONGEST_SUM, TooLarge
+from chainrule.derivation.collecting import LONGEST_PRODUCT, LONGEST_SUM, TooLarge
 from chainrule.derivation.forms import Forms
 from chainrule.derivation.functions import applied
 from chainrule.derivation.measure import Measure
@@ -296,7 +296,10 @@ class _Pass:
                 stack.append((right, exponent if top.op is MUL else -exponent))
                 stack.append((left, exponent))
             else:
-                factors.append((self._values[top], exponent))
+                value = self._values[top]
+                if isinstance(value, Product) and len(value.powers) > LONGEST_PRODUCT:
+                    value = self.algebra.opaque(self.algebra.write(value))
+                factors.append((value, exponent))
         return self.algebra.product(factors)
 
 

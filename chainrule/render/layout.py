@@ -349,7 +349,7 @@ def _logarithm(node: Apply, args: list[Box], explicit: bool) -> Box:
 
 def _piecewise(node: Apply, args: list[Box], explicit: bool) -> Box:
     parts = list(args)
-    for i in (*range(0, len(parts) - 1, 2), len(parts) - 1):
+    for i in range(0, len(parts), 2):  # the values; the rest are conditions
         parts[i] = _fenced(parts[i], SUM, OPEN)
     return Box("cases", tuple(parts), "", "", ATOM, CASES)
 

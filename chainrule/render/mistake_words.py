@@ -91,8 +91,7 @@ SENTENCES: dict[str, Sentence] = {
         f"outer functions were not differentiated; {_CHAIN}",
     ),
     "inner function as factor": Sentence(
-        f"in the derivative of {{at}} the factor is {{inner}} itself, not its derivative; "
-        f"{_CHAIN}",
+        f"in the derivative of {{at}} the factor is {{inner}} itself, not its derivative; {_CHAIN}",
         f"the factors are the inner functions themselves, not their derivatives; {_CHAIN}",
     ),
     "function as factor": Sentence(
@@ -109,8 +108,7 @@ SENTENCES: dict[str, Sentence] = {
         "exponents were not lowered by 1; the power rule is `n*u^(n-1)*u'`",
     ),
     "coefficient not brought down": Sentence(
-        "the exponent of {at} was not brought down as a factor; the power rule is "
-        "`n*u^(n-1)*u'`",
+        "the exponent of {at} was not brought down as a factor; the power rule is `n*u^(n-1)*u'`",
         "exponents were not brought down as factors; the power rule is `n*u^(n-1)*u'`",
     ),
     "coefficient lowered": Sentence(
@@ -125,8 +123,7 @@ SENTENCES: dict[str, Sentence] = {
         "the exponent of {at} was lowered by 2; the power rule is `n*u^(n-1)*u'`",
     ),
     "exponent dropped": Sentence(
-        "the exponent of {at} was brought down and then lost; the power rule is "
-        "`n*u^(n-1)*u'`",
+        "the exponent of {at} was brought down and then lost; the power rule is `n*u^(n-1)*u'`",
     ),
     "base of the logarithm": Sentence(
         "the constant from the base is lost in the derivative of {at}: it is {right}",

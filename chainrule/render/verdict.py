@@ -17,7 +17,7 @@ from chainrule.render.text import text
 
 if TYPE_CHECKING:
     from chainrule.checking.answer import Counterexample, Entry, Remark, Verdict
-    from chainrule.checking.diagnosis import Diagnosis
+    from chainrule.checking.diagnoses import Diagnosis
 
 SCHEMA = "chainrule/verdict/1"
 _SLOT = re.compile(r"\{(\w+)\}|`([^`]*)`")
@@ -217,10 +217,12 @@ def _remark(remark: Remark, verdict: Verdict) -> Prose:
             return ("the answer has no value at ", *place[1:], " where the derivative exists; "
                     "it is equal wherever both are defined")  # fmt: skip
         case "transposed":
-            return ("the answer is the transpose, rows and columns exchanged: the Jacobian in "
-                    "denominator layout, where that of numerator layout is asked for"
-                    if verdict.problem else
-                    "the answer is in denominator layout, the transpose of the result shown",)
+            return (
+                "the answer is the transpose, rows and columns exchanged: the Jacobian in "
+                "denominator layout, where that of numerator layout is asked for"
+                if verdict.problem
+                else "the answer is in denominator layout, the transpose of the result shown",
+            )
         case "variable":
             return ("differentiated by ", Math((symbol(remark.text),)), "; name another with --wrt")
         case "other differential":

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from chainrule.render.blocks import Block, Code, Page, Paragraph, Tone
-from chainrule.render.terminal import plain
-from chainrule.render.verdict import message, page, summary, to_dict
+from chainrule.render.verdict import page, summary, to_dict
 
 if TYPE_CHECKING:
     from chainrule.checking.batch import Checked
     from chainrule.checking.lines import Line, Worked
 
+_HEADER = ("id", "expression", "variable", "answer", "verdict", "mistake", "says")
 _SAID: dict[str, tuple[str, Tone]] = {
     "right": ("follows", "good"),
     "definition": ("taken as given", "note"),
@@ -90,7 +90,7 @@ def batch_as(rows: list[Checked], form: str) -> str:
         case "csv":
             out = io.StringIO()
             writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(["id", "expression", "variable", "answer", "verdict", "mistake", "says"])
+            writer.writerow(_HEADER)
             for r in rows:
                 x = r.exercise
                 cells = [x.id, x.expression, x.variable, x.answer, r.status, _kind(r), _says(r)]
@@ -154,6 +154,3 @@ def _harmless(cell: str) -> str:
 def _dumped(value: dict[str, Any]) -> str:
     shown = json.dumps(value, ensure_ascii=False, indent=2)
     return shown.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-__all__ = ["batch_as", "message", "plain", "worked_json", "worked_page"]

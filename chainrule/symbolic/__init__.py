@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, overload
 
-from chainrule.core import arithmetic, ops, table
-from chainrule.core.errors import ArityError, UsageError
+import chainrule.core.table  # noqa: F401 - registers the rows
+from chainrule.core import arithmetic, ops
+from chainrule.core.errors import ArityError
 from chainrule.core.expr import (
+    ONE,
     ZERO,
     Expr,
     Number,
     applications_of,
-    apply,
     create,
     lift,
     symbol,
@@ -33,8 +34,9 @@ from chainrule.core.expr import (
 from chainrule.derivation import backward
 from chainrule.symbolic import elimination
 
-__all__ = ["count_operations", "gradient", "hessian", "jacobian", "jvp", "symbols", "table", "vjp"]
+__all__ = ["count_operations", "gradient", "hessian", "jacobian", "jvp", "symbols", "vjp"]
 
+Dense = list[list[Expr]]
 Sparse = dict[tuple[int, int], Expr]
 
 
@@ -51,10 +53,14 @@ def gradient(y: Expr, xs: Sequence[Expr]) -> list[Expr]:
 
 
 @overload
-def jacobian(ys: Sequence[Expr | Number], xs: Sequence[Expr], sparse: Literal[False] = False) -> list[list[Expr]]: ...
+def jacobian(
+    ys: Sequence[Expr | Number], xs: Sequence[Expr], sparse: Literal[False] = False
+) -> Dense: ...
 @overload
 def jacobian(ys: Sequence[Expr | Number], xs: Sequence[Expr], sparse: Literal[True]) -> Sparse: ...
-def jacobian(ys: Sequence[Expr | Number], xs: Sequence[Expr], sparse: bool = False) -> list[list[Expr]] | Sparse:
+def jacobian(
+    ys: Sequence[Expr | Number], xs: Sequence[Expr], sparse: bool = False
+) -> Dense | Sparse:
     """The derivatives of `ys` (rows) by `xs` (columns).
 
     One output is differentiated backwards, by one variable forwards; otherwise vertices of
@@ -67,12 +73,18 @@ def jacobian(ys: Sequence[Expr | Number], xs: Sequence[Expr], sparse: bool = Fal
     """
     with _collector_paused():
         entries = _entries([lift(y) for y in ys], xs)
-    if sparse:
-        return entries
-    rows = [[ZERO] * len(xs) for _ in ys]
-    for (i, j), slope in entries.items():
-        rows[i][j] = slope
-    return rows
+        return entries if sparse else _dense(entries, len(ys), len(xs))
+
+
+@overload
+def hessian(y: Expr, xs: Sequence[Expr], sparse: Literal[False] = False) -> Dense: ...
+@overload
+def hessian(y: Expr, xs: Sequence[Expr], sparse: Literal[True]) -> Sparse: ...
+def hessian(y: Expr, xs: Sequence[Expr], sparse: bool = False) -> Dense | Sparse:
+    """The second derivatives of `y`: the Jacobian of its gradient, its sparsity found."""
+    with _collector_paused():
+        entries = _entries(backward.gradient(y, xs), xs)
+        return entries if sparse else _dense(entries, len(xs), len(xs))
 
 
 def _entries(ys: Sequence[Expr], xs: Sequence[Expr]) -> Sparse:
@@ -80,15 +92,16 @@ def _entries(ys: Sequence[Expr], xs: Sequence[Expr]) -> Sparse:
         slopes = backward.gradient(ys[0], xs)
         return {(0, j): slope for j, slope in enumerate(slopes) if slope is not ZERO}
     if len(xs) == 1:
-        slopes = backward.tangents(ys, {xs[0]: arithmetic.ONE})
+        slopes = backward.tangents(ys, {xs[0]: ONE})
         return {(i, 0): slope for i, slope in enumerate(slopes) if slope is not ZERO}
     return elimination.jacobian(ys, xs)
 
 
-def hessian(y: Expr, xs: Sequence[Expr], sparse: bool = False) -> list[list[Expr]] | Sparse:
-    """The second derivatives of `y`: the Jacobian of its gradient."""
-    with _collector_paused():
-        return jacobian(gradient(y, xs), xs, sparse)
+def _dense(entries: Sparse, rows: int, columns: int) -> Dense:
+    dense: Dense = [[ZERO] * columns for _ in range(rows)]
+    for (i, j), slope in entries.items():
+        dense[i][j] = slope
+    return dense
 
 
 def jvp(ys: Sequence[Expr], xs: Sequence[Expr], direction: Sequence[Expr | Number]) -> list[Expr]:
@@ -141,14 +154,20 @@ def __getattr__(name: str) -> Any:
 
     def function(*args: Expr | Number) -> Expr:
         if not row.accepts(len(args)):
-            raise ArityError(f"{row.name} takes {row.arity[0]} arguments, not {len(args)}")
-        lifted = tuple([a if isinstance(a, Expr) else lift(a) for a in args])
+            raise ArityError(f"{row.name} takes {_count(row.arity)}, not {len(args)}")
+        operands = tuple([a if isinstance(a, Expr) else lift(a) for a in args])
         if build:
-            return build(*lifted)
-        node = nodes.get(lifted)
-        return create(row, lifted, nodes) if node is None else node
+            return build(*operands)
+        node = nodes.get(operands)
+        return create(row, operands, nodes) if node is None else node
 
     function.__name__ = function.__qualname__ = row.name
     function.__doc__ = f"The row `{row.name}` of the operator table."
     globals()[name] = function
     return function
+
+
+def _count(arity: tuple[int, int | None]) -> str:
+    low, high = arity
+    number = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
+    return f"{number} argument{'' if number == '1' else 's'}"

@@ -47,10 +47,10 @@ def jacobian(ys: Sequence[Expr], xs: Sequence[Expr]) -> dict[tuple[int, int], Ex
     found: dict[tuple[int, int], Expr] = {}
     for i, output in enumerate(rows):
         row: dict[int, Expr] = {}
-        for x, label in output.below.items():
+        for end, label in output.below.items():
             slope = finished(sums.total(label) if type(label) is list else label)
             if slope is not ZERO:
-                for j in columns[x]:
+                for j in columns[end]:
                     row[j] = slope
         for j in sorted(row):
             found[i, j] = row[j]
@@ -141,8 +141,7 @@ def _eliminate(vertex: Vertex, sums: Sums) -> None:
     """Join the users of a vertex to what is below it."""
     total = sums.total
     edges: list[Edge] = [
-        (end, total(label) if type(label) is list else label)
-        for end, label in vertex.below.items()
+        (end, total(label) if type(label) is list else label) for end, label in vertex.below.items()
     ]
     vertex.below = {}
     for user in vertex.users:
@@ -187,8 +186,8 @@ def _parts(inner: Sequence[Vertex]) -> list[list[Vertex]]:
             part[vertex] = members
             for neighbour in (*vertex.below, *vertex.users):
                 if neighbour in part and neighbour not in seen:
-                    seen.add(neighbour)  # type: ignore[arg-type]
-                    stack.append(neighbour)  # type: ignore[arg-type]
+                    seen.add(neighbour)
+                    stack.append(neighbour)
     for vertex in inner:
         part[vertex].append(vertex)
     return found

@@ -117,7 +117,5 @@ def _cheapest_first(part: Sequence[Vertex], limit: int) -> list[Vertex] | None:
                 above[bottom] |= tops
         for neighbour in (*tops, *bottoms):
             if neighbour in above:
-                heappush(
-                    heap, (len(above[neighbour]) * len(below[neighbour]), place[neighbour])
-                )
+                heappush(heap, (len(above[neighbour]) * len(below[neighbour]), place[neighbour]))
     return order

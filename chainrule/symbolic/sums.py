@@ -9,11 +9,10 @@ functions are taken as they are, whatever their form.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from functools import reduce
 
 from chainrule.core.arithmetic import ADD, MUL, SUB, add, mul, neg, sub
-from chainrule.core.expr import ONE, ZERO, Const, Expr, applications_of, const, find
+from chainrule.core.expr import ONE, ZERO, Const, Expr, applications_of, find
 from chainrule.derivation.backward import Minus, Signed
 
 _products = applications_of(MUL)
@@ -31,7 +30,7 @@ class Sums:
             a, b = b, a
         elif type(a) is not Const:
             return mul(a, b)
-        if a.value.numerator < 0:  # type: ignore[attr-defined]
+        if a.value.numerator < 0:
             known = find(MUL, a, b)
             if known is not None and known in self._own:
                 return known
@@ -106,13 +105,15 @@ class Sums:
             if len(places) == 1 and i not in gone:
                 (plus if items[i][0] else minus).append(terms[i])
                 continue
-            value: int | Fraction = 0
+            count: Expr = ZERO
             for i in places:
                 positive, factor, _ = items[i]
-                value += factor.value if positive else -factor.value
-            if value != 0:
-                scale = const(abs(value), any(items[i][1].decimal for i in places))
-                (plus if value > 0 else minus).append(mul(scale, node))
+                count = add(count, factor) if positive else sub(count, factor)
+            assert isinstance(count, Const)
+            if count.value > 0:
+                plus.append(mul(count, node))
+            elif count.value < 0:
+                minus.append(mul(neg(count), node))
         return plus, minus
 
     def _multiple(self, term: Expr) -> tuple[Const, Expr]:

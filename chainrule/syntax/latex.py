@@ -126,7 +126,27 @@ class _Commands:
     # ---- names
 
     def _letter(self, token: Token) -> None:
-        self._named(token, token.text)
+        """A letter is a name, unless letters side by side spell a function, as in `sin(x)`."""
+        word, end = token.text, self.place
+        while end < len(self.tokens) and self.tokens[end].kind == "LETTER":
+            if self.tokens[end].start != self.tokens[end - 1].end:
+                break
+            word += self.tokens[end].text
+            end += 1
+        function = next((word[:n] for n in (len(word), len(word) - 1) if _spells(word[:n])), "")
+        if not function:
+            self._named(token, token.text)
+            return
+        if function != word:
+            last = self.tokens[end - 1]
+            raise UnknownNameError(
+                f"`{word}` is not a known name",
+                token._replace(end=last.end).span,
+                self.source,
+                f"write \\{function} {last.text}, or spaces between the letters of a product",
+            )
+        self.place = end
+        self._named(token._replace(end=self.tokens[end - 1].end), word)
 
     def _named(self, token: Token, name: str) -> None:
         """Emit a name with its subscript; a logarithm's subscript is its base."""
@@ -301,6 +321,11 @@ def _equations(tokens: Sequence[Token]) -> Sequence[Token]:
             token = token._replace(kind="RELATION", text="==")
         found.append(token)
     return found
+
+
+def _spells(word: str) -> bool:
+    """Whether letters side by side are a function; `tg`, `lb`, `lg` are products."""
+    return word in FUNCTIONS and (len(word) > 2 or word == "ln")
 
 
 def _greek(name: str) -> str:
