@@ -4,7 +4,7 @@
 >>> verdict.correct
 False
 >>> print(verdict.message)
-the factor du1/dx = 2*x is missing from the path y ← u2 ← u1 ← x
+the factor du1/dx = 2*x is missing from the path y <- u2 <- u1 <- x
 """
 
 from __future__ import annotations

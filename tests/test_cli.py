@@ -74,7 +74,7 @@ UNUSABLE = [
     ["derive"],
     ["derive", "x", "--nonsense"],
     ["nonsense"],
-    ["check", "x", "1"],
+    ["check", "x", "1 +"],
     [],
 ]
 

@@ -14,15 +14,15 @@ from chainrule.core.errors import Span, UnknownNameError, UsageError
 from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, substitute, symbol
 from chainrule.core.program import Program
 from chainrule.derivation.backward import gradient
-from chainrule.syntax.names import canonical_name
+from chainrule.syntax.names import GREEK, canonical_name
 from chainrule.syntax.parser import parse_expression
 
 _LONGEST = 20_000
 _MOST_WORDS = 50
-_NAME = r"(?:[A-Za-z\u0370-\u03ff](?:_?\w+)?)"
+_NAME = rf"(?:(?:{'|'.join(sorted(GREEK))}|[A-Za-z\u0370-\u03ff])(?:\d+|_\w+)?)"
 _ARGUMENTS = r"(?:\([^()]*\))?"
 _PRIME = re.compile(rf"^({_NAME})('+){_ARGUMENTS}$")
-_LEIBNIZ = re.compile(rf"^\(?[d∂](?:\^?(\d))?({_NAME}){_ARGUMENTS}/[d∂]({_NAME}?)(?:\^?\d)?\)?$")
+_LEIBNIZ = re.compile(rf"^\(?[d∂](?:\^?(\d))?([^\W\d]\w*){_ARGUMENTS}/[d∂]({_NAME}?)(?:\^?\d)?\)?$")
 _OPERATOR = re.compile(rf"^\(?[d∂](?:\^(\d))?/[d∂]({_NAME}?)(?:\^\d)?\)?(.*)$")
 _SUBSCRIPT = re.compile(rf"^([fFgGhuvwyz])_({_NAME}){_ARGUMENTS}$")
 _GRADIENT = re.compile(rf"^(?:∇|grad|D|J|H|Jacobian|gradient|Hessian)_?{_NAME}?{_ARGUMENTS}$")

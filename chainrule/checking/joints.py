@@ -14,14 +14,17 @@ from chainrule.derivation.simplify import simplify
 from chainrule.derivation.steps import Derivation, Joint
 
 _NEAR = Fraction(1, 10**25)
+_FARTHER = Fraction(73, 10**24)
 _DIGITS = 12
+_TOLERANCE = 1e-9
 
 
 def joints(derivation: Derivation) -> tuple[Joint, ...]:
     """The joints of functions of one variable, at kinks where it equals a number.
 
     Values and slopes are those of the derivation's function and of its result, 1e-25 to
-    either side, at 50 digits.
+    either side, at 50 digits. Where they differ a little farther out, as those of x*sin(1/x)
+    or sqrt(abs(x)) do at 0, nothing is said.
     """
     d = derivation
     if d.result.kind != "derivative" or len(d.variables) != 1 or not d.kinks:
@@ -34,11 +37,15 @@ def joints(derivation: Derivation) -> tuple[Joint, ...]:
         if any(len(by) != 1 for row in d.targets for t in row for _, _, by in t.terms):
             continue
         for at in sorted(set(_locations(derivation))):
-            points = [{d.variables[0]: at + side * _NEAR} for side in (-1, 0, 1)]
-            rows = [evaluate([function, slope], point) for point in points]
+            shifts = (-_NEAR, 0, _NEAR, -_FARTHER, _FARTHER)
+            rows = [evaluate([function, slope], {d.variables[0]: at + h}) for h in shifts]
             values = _rounded([row[0] for row in rows])
-            slopes = _rounded([rows[0][1], rows[2][1]])
-            if values is not None and slopes is not None:
+            slopes = _rounded([rows[i][1] for i in (0, 2, 3, 4)])
+            if (
+                values is not None
+                and slopes is not None
+                and _settled([*values[:1], *values[2:3], *slopes[:2]], [*values[3:], *slopes[2:]])
+            ):
                 place = at if at.denominator != 1 else at.numerator
                 found.append(
                     Joint(
@@ -56,6 +63,11 @@ def _rounded(values: Sequence[Any]) -> list[float] | None:
     if any(v is None for v in values):
         return None
     return [round(float(v), _DIGITS) + 0.0 for v in values]
+
+
+def _settled(near: Sequence[float], farther: Sequence[float]) -> bool:
+    """Whether limits are seen: one-sided values do not depend on how near they are taken."""
+    return all(abs(a - b) <= _TOLERANCE * (1 + abs(a)) for a, b in zip(near, farther, strict=True))
 
 
 def _locations(derivation: Derivation) -> Iterator[Fraction]:

@@ -28,7 +28,7 @@ _OF_PART = re.compile(
     r"|\bd\s*/\s*d([A-Za-z]\w*)"
 )
 
-LineStatus = Literal["right", "follows", "wrong", "definition", "undecided", "unreadable"]
+LineStatus = Literal["right", "follows", "wrong", "definition", "text", "undecided", "unreadable"]
 
 
 class Part(NamedTuple):
@@ -160,7 +160,10 @@ class _Reader:
         if head is not None and head.body:
             self.subject = self.asked(head)
             return Line(number, row, "definition")
-        value = self.read(row)
+        try:
+            value = self.read(row)
+        except ChainruleError:
+            return Line(number, row, "text")  # words between the lines state nothing to check
         if self.main:
             raise UsageError("the line has no equals sign", hint="write an equality, as dy/dx = …")
         self.main = next(n for n in ("y", "z", "f_0") if symbol(n) not in free_symbols([value]))

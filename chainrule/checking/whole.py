@@ -9,7 +9,7 @@ from typing import Any
 from chainrule.checking.diagnoses import DIGITS, Diagnosis, Point
 from chainrule.checking.equality import shared_context
 from chainrule.checking.numbers import Tape
-from chainrule.core.arithmetic import PI, div, mul, neg
+from chainrule.core.arithmetic import PI, add, div, mul, neg
 from chainrule.core.expr import (
     ONE,
     ZERO,
@@ -47,8 +47,12 @@ def whole_answer(
         candidates.append((9, Diagnosis("constant differentiated to 1"), ONE, given))
         candidates.append((9, Diagnosis("constant kept"), f, given))
     others = [s for s in free_symbols([f]) if s is not x]
+    total = right
     for other, slope in zip(others, gradient(f, others), strict=True):
         candidates.append((9, Diagnosis("other variable", other), slope, given))
+        total = add(total, slope)
+    if others:
+        candidates.append((9, Diagnosis("partial derivatives added"), total, given))
     for answer in _in_degrees(f, x, right):
         candidates.append((13, Diagnosis("degrees"), answer, given))
     found = [(rank, told) for rank, told, a, b in candidates if same(a, b, points)]

@@ -10,6 +10,7 @@ _ENVIRONMENT = re.compile(
     r"\*?\}"
     r"|\\(?:nonumber|notag)\b|\\(?:label|tag|intertext|text)\{[^{}]*\}|\$\$|\\\[|\\\]"
 )
+_INLINE = re.compile(r"\$([^$]+)\$")
 _BULLET = re.compile(
     r"^\s*(?:\(?\d{1,3}[.)]\s+|[*•]\s+(?=[a-zA-Z\\].*=)|=>|⇒|→|\\Rightarrow|\\implies|\\iff)\s*"
 )
@@ -17,11 +18,17 @@ _BULLET = re.compile(
 
 def rows(text: str) -> Iterator[tuple[int, str]]:
     """The lines with their numbers in the text, without what only sets them."""
+    before, begins, inside = text.partition(r"\begin{document}")
+    if begins:
+        text = "\n" * before.count("\n") + inside.partition(r"\end{document}")[0]
     waiting: tuple[int, str] | None = None
     for number, line in enumerate(text.splitlines(), 1):
         typeset = "\\" in line
         line = re.sub(r"(?<!\\)%.*$", "", line) if typeset else re.sub(r"#.*$", "", line)
         line = _ENVIRONMENT.sub(" ", line).replace("&", " ")
+        formulas = _INLINE.findall(line)
+        if formulas and re.search(r"[A-Za-z]{2}", _INLINE.sub("", line)):
+            line = r" \\ ".join(f for f in formulas if "=" in f)  # words around formulas
         for piece in re.split(r"\\\\(?:\[[^\]]*\])?|(?<!\\);", line):
             row = _BULLET.sub("", piece).strip().strip("$").strip()
             row = row.removesuffix(".").removesuffix(",").strip()

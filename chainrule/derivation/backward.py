@@ -11,7 +11,18 @@ from functools import reduce
 from typing import Any
 
 from chainrule.core.arithmetic import ADD, MUL, NEG, SUB, add, mul, neg, sub
-from chainrule.core.expr import MINUS_ONE, ONE, TWO, ZERO, Apply, Const, Expr, const, topological
+from chainrule.core.expr import (
+    MINUS_ONE,
+    ONE,
+    TWO,
+    ZERO,
+    Apply,
+    Const,
+    Expr,
+    apply,
+    const,
+    topological,
+)
 
 
 class Minus:
@@ -93,7 +104,7 @@ def pull(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Sequence[Expr]) -> list[
                     term = mul(bar, partial)
                     if term is not ZERO:
                         put(argument, Minus(term) if negative is not flip else term)
-    return [finished(get(x, ZERO)) for x in xs]
+    return finished([_summed(get(x, ZERO)) for x in xs])
 
 
 def tangents(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
@@ -112,7 +123,7 @@ def tangents(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
                     terms.append(Minus(term) if negative else term)
         if terms:
             dot[node] = terms[0] if len(terms) == 1 else total(terms)
-    return [finished(dot.get(y, ZERO)) for y in ys]
+    return finished([dot.get(y, ZERO) for y in ys])
 
 
 def local(node: Apply, slot: int) -> tuple[bool, Expr]:
@@ -165,20 +176,47 @@ def total(terms: Sequence[Signed]) -> Signed:
     return Minus(reduce(add, minus)) if minus else ZERO
 
 
-def finished(terms: Terms) -> Expr:
-    """The expression itself; a sign is drawn into a constant factor.
+def finished(slopes: Sequence[Signed]) -> list[Expr]:
+    """The expressions themselves, with signs where they cost least.
+
+    A sign is drawn into a constant factor, or into a factor that several have in common;
+    where the product without it is there as well, it stays in front.
 
     >>> from chainrule.core.expr import symbol
-    >>> finished(Minus(mul(TWO, symbol("x"))))
-    mul(-2, x)
+    >>> x, y, z = symbol("x"), symbol("y"), symbol("z")
+    >>> finished([Minus(mul(TWO, x)), Minus(mul(x, y)), Minus(mul(x, z))])
+    [mul(-2, x), mul(neg(x), y), mul(neg(x), z)]
     """
-    signed = total(terms) if isinstance(terms, list) else terms
-    if isinstance(signed, Minus):
-        term = signed.of
-        if term.op is MUL and type(term.args[0]) is Const:
-            return mul(neg(term.args[0]), term.args[1])
-        return neg(term)
-    return signed
+    common: Counter[Expr] = Counter()
+    plain = {slope for slope in slopes if not isinstance(slope, Minus)}
+    for term in {slope.of for slope in slopes if isinstance(slope, Minus)}:
+        if term.op is MUL and term not in plain:
+            common.update({*term.args})
+    out: list[Expr] = []
+    for slope in slopes:
+        if not isinstance(slope, Minus):
+            out.append(slope)
+            continue
+        term = slope.of
+        if term.op is MUL and term not in plain:
+            a, b = term.args
+            if type(a) is not Const and common[a] < common[b]:
+                a, b = b, a
+            if type(a) is Const or common[a] > 1:
+                out.append(apply(MUL, _negative(a), b))
+                continue
+        out.append(_negative(term))
+    return out
+
+
+def _negative(term: Expr) -> Expr:
+    if term.op is MUL and type(term.args[0]) is Const:
+        return mul(neg(term.args[0]), term.args[1])
+    return neg(term)
+
+
+def _summed(terms: Terms) -> Signed:
+    return total(terms) if isinstance(terms, list) else terms
 
 
 def _counted(terms: list[Expr]) -> list[Expr]:

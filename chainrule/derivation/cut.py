@@ -10,7 +10,7 @@ constant and stays where it is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -22,6 +22,7 @@ from chainrule.core.expr import (
     Expr,
     Sym,
     apply,
+    depends_on,
     free_symbols,
     postorder,
     substitute,
@@ -99,8 +100,10 @@ class _Cutter:
         order = postorder(root)
         uses = Counter(a for node in order for a in node.args)
         pieces: dict[Expr, _Piece] = {}
+        values = _values(root) if any(n.op is PIECEWISE for n in order) else set(order)
         for node in order:
-            pieces[node] = self.piece(node, pieces, uses)
+            if node in values:
+                pieces[node] = self.piece(node, pieces, uses)
         return pieces[root]
 
     def piece(self, node: Expr, pieces: dict[Expr, _Piece], uses: Counter[Expr]) -> _Piece:
@@ -110,12 +113,17 @@ class _Cutter:
             return (
                 _Piece("name", node, (node,)) if node in self.active else _Piece("constant", node)
             )
-        if not isinstance(node, Apply) or all(pieces[a].kind == "constant" for a in node.args):
+        if not isinstance(node, Apply):
             return _Piece("constant", node)
-        args = [pieces[a] for a in node.args]
-        for i in condition_slots(node):
-            # Conditions have no slope: they stay written over the variables.
-            args[i] = _Piece("constant", self.inline(node.args[i]))
+        conditions = condition_slots(node)
+        # Conditions have no slope: they stay written over the variables.
+        args = [
+            _Piece("constant", self.inline(a)) if i in conditions else pieces[a]
+            for i, a in enumerate(node.args)
+        ]
+        fixed = all(a.kind == "constant" for a in args)
+        if fixed and not (conditions and node in depends_on([node], self.active)):
+            return _Piece("constant", node)
         if self.textbook:
             found = self.polynomial(node, args) or self.chain(node, args, uses)
             if found is not None:
@@ -222,6 +230,20 @@ class _Cutter:
 def condition_slots(node: Apply) -> range:
     """The arguments of a piecewise that are conditions; none of any other node."""
     return range(1, len(node.args), 2)[: len(node.args) // 2] if node.op is PIECEWISE else range(0)
+
+
+def _values(root: Expr) -> set[Expr]:
+    """The nodes below the root, without what stands only in conditions."""
+    seen = {root}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        conditions = condition_slots(node) if isinstance(node, Apply) else ()
+        for i, argument in enumerate(node.args):
+            if argument not in seen and i not in conditions:
+                seen.add(argument)
+                stack.append(argument)
+    return seen
 
 
 def expand(expression: Expr) -> Expr:

@@ -75,7 +75,8 @@ def _rules(expression: Expr, slots: Sequence[Sym]) -> dict[Sym, str]:
         if isinstance(node, Sym):
             found[node].update(dict.fromkeys(names or ("identity",)))
         elif isinstance(node, Apply):
-            varying = [i for i, a in enumerate(node.args) if a in active]
+            held = condition_slots(node)
+            varying = [i for i, a in enumerate(node.args) if a in active and i not in held]
             for i in reversed(varying):
                 name = _rule(node, i, varying)
                 stack.append((node.args[i], names if names[-1:] == (name,) else (*names, name)))

@@ -6,7 +6,9 @@ printed text, and is the only measure the simplifier has.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from typing import TypeVar
 from zlib import crc32
 
 from chainrule.core.expr import Apply, Const, Expr, Sym, number_text
@@ -15,6 +17,7 @@ from chainrule.core.ops import Operator, rows
 _SUM, _SIGN, _PRODUCT, _POWER, _ATOM = 10, 15, 20, 40, 50
 _LONGEST_NAME = 120
 
+T = TypeVar("T")
 Rank = tuple[int, int, str, int, str]
 
 
@@ -27,6 +30,21 @@ def level(node: Expr) -> int:
     return node.op.precedence if isinstance(node, Apply) else _ATOM
 
 
+def _remembered(node: Expr, known: dict[Expr, T], own: Callable[[Expr], T]) -> T:
+    """`own(node)`, which may ask for what is known of the arguments; each node once."""
+    stack = [node]
+    while stack:
+        top = stack[-1]
+        missing = [] if top in known else [a for a in top.args if a not in known]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        if top not in known:
+            known[top] = own(top)
+    return known[node]
+
+
 class Measure:
     """Lengths and orders, remembered from one question to the next."""
 
@@ -37,20 +55,7 @@ class Measure:
 
     def length(self, node: Expr) -> int:
         """About the number of characters of the printed node."""
-        known = self._lengths
-        stack = [node]
-        while stack:
-            top = stack[-1]
-            if top in known:
-                stack.pop()
-                continue
-            missing = [a for a in top.args if a not in known]
-            if missing:
-                stack.extend(missing)
-                continue
-            stack.pop()
-            known[top] = self._own_length(top)
-        return known[node]
+        return _remembered(node, self._lengths, self._own_length)
 
     def _own_length(self, node: Expr) -> int:
         if isinstance(node, Const):
@@ -87,20 +92,7 @@ class Measure:
 
     def name(self, node: Expr) -> str:
         """A text that orders nodes by their structure; that of a large node is a digest."""
-        known = self._names
-        stack = [node]
-        while stack:
-            top = stack[-1]
-            if top in known:
-                stack.pop()
-                continue
-            missing = [a for a in top.args if a not in known]
-            if missing:
-                stack.extend(missing)
-                continue
-            stack.pop()
-            known[top] = self._own_name(top)
-        return known[node]
+        return _remembered(node, self._names, self._own_name)
 
     def _own_name(self, node: Expr) -> str:
         if isinstance(node, Const):

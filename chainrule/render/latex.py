@@ -5,60 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from chainrule.core.greek import GREEK_LETTERS
 from chainrule.derivation.steps import Formula
 from chainrule.render.layout import Box, emit, layout
 from chainrule.render.sharing import shortened
 
-_GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξπρστυφχψω",
-        [
-            "alpha",
-            "beta",
-            "gamma",
-            "delta",
-            "epsilon",
-            "zeta",
-            "eta",
-            "theta",
-            "iota",
-            "kappa",
-            "lambda",
-            "mu",
-            "nu",
-            "xi",
-            "pi",
-            "rho",
-            "sigma",
-            "tau",
-            "upsilon",
-            "phi",
-            "chi",
-            "psi",
-            "omega",
-        ],
-        strict=True,
-    )
-) | dict(
-    zip(
-        "ΓΔΘΛΞΠΣΥΦΨΩ",
-        [
-            "Gamma",
-            "Delta",
-            "Theta",
-            "Lambda",
-            "Xi",
-            "Pi",
-            "Sigma",
-            "Upsilon",
-            "Phi",
-            "Psi",
-            "Omega",
-        ],
-        strict=True,
-    )
-)
-_GREEK_NAMES = frozenset(_GREEK.values())
+_GREEK_NAMES = frozenset(GREEK_LETTERS.values())
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%",
     "&": r"\&", "^": r"\wedge ", "~": r"\sim ", " ": r"\ ", "'": r"\prime ", "*": r"\ast ",
@@ -101,7 +53,7 @@ def name(text: str) -> str:
 def _letter(text: str) -> str:
     if len(text) == 1 and text.isascii() and text.isalpha():
         return text
-    greek = _GREEK.get(text, text)
+    greek = GREEK_LETTERS.get(text, text)
     return f"\\{greek}" if greek in _GREEK_NAMES else ""
 
 
@@ -112,8 +64,8 @@ def _upright(text: str) -> str:
 def _upright_character(c: str) -> str:
     if c in _ESCAPES:
         return _ESCAPES[c]
-    if c in _GREEK:
-        return f"\\{_GREEK[c]} "
+    if c in GREEK_LETTERS:
+        return f"\\{GREEK_LETTERS[c]} "
     return c if c.isascii() and c.isprintable() and c != "`" else f"[U{{+}}{ord(c):04X}]"
 
 
@@ -139,8 +91,8 @@ def words(text: str) -> str:
 def _word(c: str) -> str:
     if c in _WORDS:
         return _WORDS[c]
-    if c in _GREEK:
-        return f"$\\{_GREEK[c]}$"
+    if c in GREEK_LETTERS:
+        return f"$\\{GREEK_LETTERS[c]}$"
     return c if c.isascii() and c.isprintable() else f"[U+{ord(c):04X}]"
 
 

@@ -200,6 +200,9 @@ SENTENCES: dict[str, Sentence] = {
         "radians",
     ),
     "other variable": Sentence("this is the derivative by {at}"),
+    "partial derivatives added": Sentence(
+        "the partial derivatives by all the variables were added up; each is an entry of its own",
+    ),
     "renamed": Sentence("the answer uses {at}; the variable is {inner}"),
     "not substituted": Sentence("right if {at} stands for {inner}; put it back"),
     "unknown name": Sentence("the answer uses {at}, which does not occur in the question"),

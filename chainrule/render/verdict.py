@@ -192,11 +192,12 @@ def _operation(at: Expr | None, verdict: Verdict) -> Math | str:
 
 def _where(d: Diagnosis, verdict: Verdict) -> Prose:
     """What the names in the sentence stand for."""
-    inputs = set(verdict.derivation.variables)
-    named = {*d.path, *(e.name for e in (d.at, d.inner) if isinstance(e, Sym))} - inputs
-    if d.second is not None:
-        named |= set(d.second.path) - inputs
-    rows = [u for u in verdict.derivation.intermediates if u.name in named]
+    told = [d] if d.second is None else [d, d.second]
+    named = {name for one in told for name in one.path if len(one.path) > 2}
+    shown = {e.name for one in told for e in (one.at, one.inner) if isinstance(e, Sym)}
+    steps = verdict.derivation.intermediates
+    named |= shown | {name for u in steps if u.name in shown for name in u.operands}
+    rows = [u for u in steps if u.name in named]
     if not rows or (len(rows) == 1 and rows[0].name == verdict.derivation.outputs[0]):
         return ()
     out: list[Any] = [" Here "]

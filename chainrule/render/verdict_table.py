@@ -22,6 +22,7 @@ _SAID: dict[str, tuple[str, Tone]] = {
     "definition": ("taken as given", "note"),
     "follows": ("follows from the line before, and so carries its mistake", "warning"),
     "wrong": ("does not follow", "bad"),
+    "text": ("has no equality", "note"),
     "undecided": ("could not be decided", "warning"),
     "unreadable": ("could not be read", "warning"),
 }

@@ -44,17 +44,19 @@ def jacobian(ys: Sequence[Expr], xs: Sequence[Expr]) -> dict[tuple[int, int], Ex
     columns: dict[Vertex | Expr, list[int]] = {}
     for j, x in enumerate(xs):
         columns.setdefault(x, []).append(j)
-    found: dict[tuple[int, int], Expr] = {}
+    places: list[tuple[int, int]] = []
+    slopes: list[Signed] = []
     for i, output in enumerate(rows):
-        row: dict[int, Expr] = {}
+        row: dict[int, Signed] = {}
         for end, label in output.below.items():
-            slope = finished(sums.total(label) if type(label) is list else label)
+            slope = sums.total(label) if type(label) is list else label
             if slope is not ZERO:
                 for j in columns[end]:
                     row[j] = slope
         for j in sorted(row):
-            found[i, j] = row[j]
-    return found
+            places.append((i, j))
+            slopes.append(row[j])
+    return dict(zip(places, finished(slopes), strict=True))
 
 
 def _graph(

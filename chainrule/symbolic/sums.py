@@ -30,18 +30,19 @@ class Sums:
             a, b = b, a
         elif type(a) is not Const:
             return mul(a, b)
-        if a.value.numerator < 0:
+        negative = a.value.numerator < 0
+        if negative:
             known = find(MUL, a, b)
             if known is not None and known in self._own:
                 return known
-            product = self.product(neg(a), b)
-            return product.of if isinstance(product, Minus) else Minus(product)
-        product = mul(a, b)
+            product = mul(neg(a), b)
+        else:
+            product = mul(a, b)
         if product.op is MUL:
             c, rest = product.args
             if type(c) is Const and c.value.numerator < 0 and product not in self._own:
-                return Minus(mul(neg(c), rest))
-        return product
+                product, negative = mul(neg(c), rest), not negative
+        return Minus(product) if negative else product
 
     def total(self, terms: Sequence[Signed]) -> Signed:
         """The sum of the terms."""

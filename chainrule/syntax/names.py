@@ -11,49 +11,10 @@ import re
 
 from chainrule.core import ops, table
 from chainrule.core.errors import ParseError, Span, UnknownNameError
+from chainrule.core.greek import GREEK_LETTERS
 from chainrule.syntax.lexer import short
 
-GREEK_SIGNS = dict(
-    zip(
-        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ",
-        [
-            "alpha",
-            "beta",
-            "gamma",
-            "delta",
-            "epsilon",
-            "zeta",
-            "eta",
-            "theta",
-            "iota",
-            "kappa",
-            "lambda",
-            "mu",
-            "nu",
-            "xi",
-            "pi",
-            "rho",
-            "sigma",
-            "tau",
-            "upsilon",
-            "phi",
-            "chi",
-            "psi",
-            "omega",
-            "Gamma",
-            "Delta",
-            "Theta",
-            "Lambda",
-            "Xi",
-            "Pi",
-            "Sigma",
-            "Phi",
-            "Psi",
-            "Omega",
-        ],
-        strict=True,
-    )
-) | {
+GREEK_SIGNS = GREEK_LETTERS | {
     "ς": "sigma",
     "ϑ": "theta",
     "ϕ": "phi",

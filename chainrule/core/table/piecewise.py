@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.core.arithmetic import add, reciprocal, relation
-from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply
+from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply, topological
 from chainrule.core.intervals import NONNEGATIVE, Interval, hull, negated
 from chainrule.core.ops import Kink, Operator, register
 from chainrule.core.table.rows import unary
@@ -182,9 +182,9 @@ def _case_enclosure(*args: Interval) -> Interval:
 
 def _case_kinks(*args: Expr) -> tuple[Kink, ...]:
     edges = []
-    for condition in args[1::2]:
-        if isinstance(condition, Apply) and condition.op.notation == "relation":
-            joint = relation("==", *condition.args)
+    for node in topological(args[1 : len(args) // 2 * 2 : 2]):
+        if isinstance(node, Apply) and node.op.notation == "relation":
+            joint = relation("==", *node.args)
             edges.append(Kink(joint, "at a joint the branch that holds there is used"))
     return tuple(edges)
 

@@ -1,0 +1,110 @@
+"""Fair timing on a small, shared machine: one pinned core, processor time, runs in turn.
+
+Absolute times mean nothing here; a ratio is taken between runs of one round, and the median
+over the rounds is reported.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+SPAWN = multiprocessing.get_context("spawn")
+Result = dict[str, Any]
+
+
+class Skip(Exception):
+    """A contender does not take part in a case."""
+
+
+def pin() -> None:
+    """Run here and in all processes started from here on one core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def peak() -> float:
+    """The most memory this process has had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _serve(pipe: Any, function: Callable[..., Result], args: tuple[Any, ...], memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    try:
+        pipe.send(function(*args))
+    except Skip as reason:
+        pipe.send({"skip": str(reason)})
+    except BaseException as error:  # a contender that breaks is a result, too
+        pipe.send({"skip": f"{type(error).__name__}"})
+
+
+def once(
+    function: Callable[..., Result], *args: Any, timeout: float = 60, memory: int = 12 << 30
+) -> Result:
+    """`function(*args)` in a process of its own; `{"skip": why}` where there is no result."""
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=_serve, args=(theirs, function, args, memory), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv() if ours.poll(timeout) else {"skip": f"> {timeout:g} s"}
+    except EOFError:
+        process.join()
+        return {"skip": f"crash ({process.exitcode})"}
+    finally:
+        process.kill()
+        process.join()
+
+
+def in_turn(
+    names: Iterable[str], run: Callable[[str], Result], rounds: int, enough: float
+) -> dict[str, list[Result]]:
+    """Rounds of `run(name)`; a name that gives no result, or is slow, is not asked again."""
+    results: dict[str, list[Result]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name, done in results.items():
+            if not done or ("skip" not in done[-1] and done[-1]["total"] < enough):
+                done.append(run(name))
+    return results
+
+
+def ratio(ours: Sequence[Result], theirs: Sequence[Result]) -> float | None:
+    """The median over the rounds of our total over theirs."""
+    pairs = [(a, b) for a, b in zip(ours, theirs, strict=False) if "total" in a and "total" in b]
+    return statistics.median(a["total"] / b["total"] for a, b in pairs) if pairs else None
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def show_time(seconds: float) -> str:
+    """Three digits and a unit."""
+    unit, scale = ("s", 1.0) if seconds >= 1 else ("ms", 1e3) if seconds >= 1e-3 else ("µs", 1e6)
+    return f"{seconds * scale:.3g} {unit}"
+
+
+def setting(*packages: str) -> str:
+    """One line: interpreter and versions."""
+    found = []
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return f"CPython {platform.python_version()}, {', '.join(found)}; one pinned core, process time"
+
+
+def log(*words: object) -> None:
+    """Progress, to stderr."""
+    print(*words, sep=" | ", file=sys.stderr, flush=True)
