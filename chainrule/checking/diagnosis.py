@@ -77,6 +77,8 @@ class Search:
             if below not in self.places:
                 continue
             place = self.places[below]
+            if not place.varying:
+                continue  # its operands are constant after all, as in exp(x - x)
             self.spots.append(Spot(place, bar, trail))
             for i in reversed(place.varying):
                 onward = mul(bar, place.locals[i])

@@ -26,6 +26,7 @@ _DIGITS = 50
 _POINTS = 10
 _FEWEST = 3  # points of the common domain without which nothing is said
 _TRIES = 25  # points where only the right answer has a value, before the other has none
+_ORDINARY = 64  # binary exponent of values that need no closer look
 _FINEST = 1_600  # digits at most, where large intermediate values cancel
 
 Given = dict[str, Expr]
@@ -165,7 +166,15 @@ class Comparison:
             if gap > sample.noise:
                 # Different, if it is not the rounding near a pole: closer values are the same.
                 if before is not None and _stable(before, sample, gap):
-                    return sample
+                    if self._tape.magnitude <= _ORDINARY:
+                        return sample
+                    # Large values may have cancelled to an exact 0: look very closely.
+                    m = shared_context(_FINEST)
+                    last = self._sample(m, point, _FINEST)
+                    if last is None or last.given is None:
+                        return None
+                    gap = abs(last.right - last.given)
+                    return last if gap > last.noise and _stable(sample, last, gap) else None
             elif sample.noise <= m.mpf(10) ** -20 * max(abs(sample.right), abs(sample.given)) or (
                 sample.noise <= m.mpf(10) ** -40
             ):

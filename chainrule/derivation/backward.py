@@ -44,9 +44,9 @@ def gradient(y: Expr, xs: Sequence[Expr], seed: Expr = ONE) -> list[Expr]:
     """The derivatives of the scalar `y` by each of `xs`, times `seed`, by reverse accumulation.
 
     >>> from chainrule.core.expr import symbol
-    >>> x, z = symbol("x"), symbol("z")
-    >>> gradient(x * z + x, [x, z])
-    [add(1, z), x]
+    >>> p, q = symbol("p"), symbol("q")
+    >>> gradient(p * q + p, [p, q])
+    [add(1, q), p]
     """
     return pull([y], [seed], xs)
 

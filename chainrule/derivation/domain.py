@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from chainrule.core.arithmetic import ADD, MUL, NEG, POW, SUB, neg, relation
 from chainrule.core.errors import DomainError
 from chainrule.core.expr import ZERO, Apply, Const, Expr, depends_on, topological
-from chainrule.core.ops import Kink
+from chainrule.core.ops import Kink, lookup
 from chainrule.core.table.elementary import CBRT
 from chainrule.core.table.piecewise import ABS, PIECEWISE
 from chainrule.derivation.signs import holds
+
+STRICT = (lookup("<"), lookup(">"))
+OR_EQUAL = (lookup("<="), lookup(">="))
 
 
 def ledger(
@@ -45,11 +48,13 @@ def ledger(
             for kink in node.op.kinks(*node.args) if node not in conditions else ():
                 if not active.isdisjoint(kink.where.args) and holds(kink.where) is not False:
                     kinks[kink] = None
-    return tuple(needed), tuple(kinks)
+    strict = {n.args for n in needed if n.op in STRICT}
+    return tuple(n for n in needed if not (n.op in OR_EQUAL and n.args in strict)), tuple(kinks)
 
 
 def _plain(needed: Expr) -> Expr:
     """A relation without what does not matter to it: x^2 != 0 is x != 0, x - 1 > 0 is x > 1."""
+    assert isinstance(needed, Apply)
     sign, (left, right) = needed.op.name, needed.args
     while right is ZERO and isinstance(left, Apply):
         a, b = left.args[0], left.args[-1]

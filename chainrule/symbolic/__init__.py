@@ -3,11 +3,11 @@
 Every row of the operator table is a function here: `sin(x)`, `softplus(x)`, `max(x, y)`.
 
 >>> from chainrule import symbolic as sym
->>> x, y = sym.symbols("x, y")
->>> sym.gradient(x * y + sym.sin(x), [x, y])
-[add(cos(x), y), x]
->>> sym.jacobian([x * y, y**2], [x, y], sparse=True)
-{(0, 0): y, (0, 1): x, (1, 1): mul(2, y)}
+>>> p, q = sym.symbols("p, q")
+>>> sym.gradient(p * q + sym.sin(p), [p, q])
+[add(cos(p), q), p]
+>>> sym.jacobian([p * q, q**2], [p, q], sparse=True)
+{(0, 0): q, (0, 1): p, (1, 1): mul(2, q)}
 """
 
 from __future__ import annotations
