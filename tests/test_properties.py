@@ -28,7 +28,7 @@ def numerical(expression: Expr, at: float) -> mpmath.mpf | None:
         for h in (mpmath.mpf(10) ** -18, mpmath.mpf(10) ** -20):
             points = [mpmath.mpf(at) + k * h for k in (-1, 0, 1)]
             low, mid, high = (evaluate([expression], {"x": p}, digits=80)[0] for p in points)
-            if low is None or mid is None or high is None:
+            if low is None or mid is None or high is None or abs(mid) > 1e20:
                 return None
             left, right = (mid - low) / h, (high - mid) / h
             if abs(left - right) > mpmath.mpf(10) ** -9 * (1 + abs(left)):

@@ -63,12 +63,9 @@ def add(a: Expr, b: Expr) -> Expr:
         elif type(b) is Const and b.value == 0:
             return a
     key = (a, b)
+    # Not b + a, if that is there: the order of terms must not depend on what came before.
     node = _sums.get(key)
-    if node is None:
-        node = _sums.get((b, a))
-        if node is None:
-            return create(ADD, key, _sums)
-    return node
+    return create(ADD, key, _sums) if node is None else node
 
 
 def sub(a: Expr, b: Expr) -> Expr:

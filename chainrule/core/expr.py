@@ -250,6 +250,8 @@ def find(op: Operator, *args: Expr) -> Expr | None:
 
 def lift(value: Expr | Number) -> Expr:
     """An expression as it is; a number as a constant. TypeError for anything else."""
+    if type(value) is int or type(value) is float:
+        return const(value)
     if isinstance(value, Expr):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)):

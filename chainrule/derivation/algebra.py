@@ -353,7 +353,9 @@ class Algebra:
 
         def order(term: Product) -> tuple[object, ...]:
             bases = sorted((rank(b), -e) for b, e in term.powers.items())
-            return (term.constant, not self._is_polynomial(term), -sum(term.powers.values()), bases)
+            degree = sum(term.powers.values())
+            polynomial = self._is_polynomial(term)
+            return (term.constant, not polynomial, -degree, term.coefficient < 0, bases)
 
         terms = sorted(terms, key=order)
         if len(terms) == 2 and terms[0].coefficient < 0 < terms[1].coefficient:

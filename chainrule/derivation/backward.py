@@ -187,26 +187,25 @@ def finished(slopes: Sequence[Signed]) -> list[Expr]:
     >>> finished([Minus(mul(TWO, x)), Minus(mul(x, y)), Minus(mul(x, z))])
     [mul(-2, x), mul(neg(x), y), mul(neg(x), z)]
     """
-    common: Counter[Expr] = Counter()
     plain = {slope for slope in slopes if not isinstance(slope, Minus)}
-    for term in {slope.of for slope in slopes if isinstance(slope, Minus)}:
-        if term.op is MUL and term not in plain:
-            common.update({*term.args})
-    out: list[Expr] = []
-    for slope in slopes:
-        if not isinstance(slope, Minus):
-            out.append(slope)
+    signed = {slope.of: slope.of for slope in slopes if isinstance(slope, Minus)}
+    common: dict[Expr, int] = {}
+    products = [term for term in signed if term.op is MUL and term not in plain]
+    for term in products:
+        for factor in term.args:
+            common[factor] = common.get(factor, 0) + 1
+    for term in signed:
+        if term.op is not MUL:
+            signed[term] = neg(term)
             continue
-        term = slope.of
-        if term.op is MUL and term not in plain:
-            a, b = term.args
-            if type(a) is not Const and common[a] < common[b]:
-                a, b = b, a
-            if type(a) is Const or common[a] > 1:
-                out.append(apply(MUL, _negative(a), b))
-                continue
-        out.append(_negative(term))
-    return out
+        a, b = term.args
+        if type(a) is not Const and common.get(a, 0) < common.get(b, 0):
+            a, b = b, a
+        if term not in plain and a is not b and common[a] > 1:
+            signed[term] = apply(MUL, _negative(a), b)
+        else:
+            signed[term] = _negative(term)
+    return [signed[slope.of] if isinstance(slope, Minus) else slope for slope in slopes]
 
 
 def _negative(term: Expr) -> Expr:

@@ -344,6 +344,10 @@ def _is_low(box: Box) -> bool:
 
 
 def _logarithm(node: Apply, args: list[Box], explicit: bool) -> Box:
+    base = node.args[1]
+    if isinstance(base, Const) and base.value in (2, 10):
+        # An index 2 or 10 is another row: log2, log10.
+        return _call("log", r"\operatorname{log}", args)
     return Box("logarithm", tuple(args), "log", node.op.latex)
 
 

@@ -73,6 +73,7 @@ def _graph(
     rows = [Vertex() for _ in ys]
     inner: list[Vertex] = []
     for y, output in zip(ys, rows, strict=True):
+        output.below = {}
         if y in active:
             end = vertices.get(y)
             if end is None:
@@ -99,6 +100,7 @@ def _graph(
                 del user.below[vertex]
                 _join(user, label, edges, sums)
                 continue
+        vertex.below = {}
         _join(vertex, ONE, edges, sums)
         inner.append(vertex)
     return rows, inner

@@ -22,8 +22,7 @@ class Vertex:
     users: list[Vertex]
 
     def __init__(self) -> None:
-        self.below = {}
-        self.users = []
+        self.users = []  # most vertices are gone before they have edges of their own
 
 
 Neighbours = Callable[[Vertex], Collection[Vertex | Expr]]

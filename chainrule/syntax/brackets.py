@@ -218,16 +218,19 @@ class Brackets:
         if frame.kind == "BARE":
             if frame.varying > 1 and frame.joint >= 0:
                 self.doubts.add("chain", frame.function, frame.opener, frame.joint)
-            if token.kind in ("STAR", "SLASH") and not self._is_before_function(token):
+            if token.kind in ("STAR", "SLASH") and self._could_run_on(token):
                 self.doubts.add("bare", frame.function, frame.opener, len(self.out) + 1)
         end = self.out[-1].end
         self.partner[frame.opener] = len(self.out)
         self.out.append(Token("CLOSE", "", end, end))
 
-    def _is_before_function(self, operator: Token) -> bool:
+    def _could_run_on(self, operator: Token) -> bool:
+        """Whether what follows could belong to a bare argument: no function and no bracket."""
         place = bisect(self.tokens, operator.start, key=_start)
         following = self.tokens[place] if place < len(self.tokens) else operator
-        return following.kind == "NAME" and self.scope.row(following, True) is not None
+        if following.kind == "NAME":
+            return self.scope.row(following, True) is None
+        return following.kind not in ("OPEN", "LBRACE")
 
     # ---- brackets
 
