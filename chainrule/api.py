@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TextIO
 
-from chainrule.checking.to_sympy import to_sympy
-from chainrule.checking.numbers import at_point
-from chainrule.checking.joints import joints
 from chainrule.checking import verify as oracles
+from chainrule.checking.joints import joints
+from chainrule.checking.numbers import at_point
+from chainrule.checking.to_sympy import to_sympy
 from chainrule.core.errors import ChainruleError, DomainError, UnsupportedError, UsageError
 from chainrule.core.expr import Const, Expr, Number, free_symbols, lift, symbol
 from chainrule.core.program import Program

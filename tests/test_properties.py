@@ -8,6 +8,7 @@ from typing import Any
 import mpmath
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
+from strategies import expressions
 
 import chainrule as cr
 from chainrule.checking.numbers import evaluate
@@ -15,7 +16,6 @@ from chainrule.core.expr import Expr, free_symbols
 from chainrule.render.latex import latex
 from chainrule.render.text import text
 from chainrule.syntax.parser import parse, parse_expression
-from strategies import expressions
 
 SLOW = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 POINTS = (-2.3, -0.7, 0.4, 1.3, 2.6)

@@ -252,8 +252,10 @@ class Algebra:
     ) -> None:
         joint = tidy(inner * outer)
         even = integral(inner) and inner % 2 == 0
-        if even and not (integral(joint) and joint % 2 == 0) and not (
-            self.signs.interval(base).nonnegative
+        if (
+            even
+            and not (integral(joint) and joint % 2 == 0)
+            and not (self.signs.interval(base).nonnegative)
         ):
             self.fired.add("root of a power")
             base_value = self.absolute(self.value(base))

@@ -46,8 +46,10 @@ def cases(algebra: Algebra, branches: Branches) -> Value | None:
         facts.learn(condition, False)
     if not kept:
         return None
-    while len(kept) > 1 and kept[-1][1] is None and (
-        algebra.write(kept[-2][0]) is algebra.write(kept[-1][0])
+    while (
+        len(kept) > 1
+        and kept[-1][1] is None
+        and (algebra.write(kept[-2][0]) is algebra.write(kept[-1][0]))
     ):
         del kept[-2]
     if len(kept) < len(branches):
@@ -82,8 +84,10 @@ def opened(algebra: Algebra, term: Product) -> Branches | None:
         branches: Branches = [
             (algebra.product([(v, exponent)]), c) for v, c in branches_of(algebra, node)
         ]
-        total = branches if total is None else combined(
-            total, branches, lambda a, b: algebra.product([(a, 1), (b, 1)])
+        total = (
+            branches
+            if total is None
+            else combined(total, branches, lambda a, b: algebra.product([(a, 1), (b, 1)]))
         )
         if total is None:
             return None

@@ -35,6 +35,7 @@ LONGEST_PRODUCT = 64  # likewise a product that is used twice
 LARGEST_BITS = 8192
 _LARGEST_EXPONENT = 1 << 40
 
+
 class TooLarge(Exception):
     """A number or a sum would grow beyond what is worth having."""
 
@@ -247,9 +248,7 @@ class Collector:
         over, under = [apply(lookup(name), *base.args) for name in base.op.quotient]
         return self._replace_pair(base, exponent, under, over)
 
-    def _replace_pair(
-        self, base: Expr, exponent: Rational, other: Expr, by: Expr | None
-    ) -> bool:
+    def _replace_pair(self, base: Expr, exponent: Rational, other: Expr, by: Expr | None) -> bool:
         count = self.powers.get(other, 0)
         if not (integral(exponent) and integral(count) and exponent > 0 and count > 0):
             return False

@@ -131,9 +131,9 @@ def _logarithm(algebra: Algebra, arg: Value) -> Value | None:
     if not all(is_exponential(b) for b in arg.powers):
         return None
     algebra.fired.add("logarithm of an exponential")
-    return algebra.sum([
-        (algebra.value(b.args[0]) if b.args else UNIT, e) for b, e in arg.powers.items()
-    ])
+    return algebra.sum(
+        [(algebra.value(b.args[0]) if b.args else UNIT, e) for b, e in arg.powers.items()]
+    )
 
 
 def _cube_root(algebra: Algebra, arg: Product) -> Value | None:

@@ -241,5 +241,3 @@ def is_nonzero(node: Expr) -> bool | None:
     """Whether no value is 0 (False: all are)."""
     a = Signs().interval(node)
     return True if a.excludes_zero else False if a.low == 0 == a.high else None
-
-

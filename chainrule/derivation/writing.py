@@ -129,8 +129,11 @@ class Writer:
         """sqrt(2)/2 is written 1/sqrt(2)."""
         coefficient, powers = value.coefficient, value.powers
         for base, exponent in value.powers.items():
-            if type(base) is Const and exponent.denominator != 1 and base.value > 1 and (
-                coefficient.denominator % base.value == 0
+            if (
+                type(base) is Const
+                and exponent.denominator != 1
+                and base.value > 1
+                and (coefficient.denominator % base.value == 0)
             ):
                 coefficient *= base.value
                 powers = {**powers, base: exponent - 1}
@@ -158,8 +161,11 @@ class Writer:
             else:
                 plain[base] = exponent
         for base, parts in towers.items():  # x^n/x is x^(n - 1)
-            if base in plain and type(base) is not Const and integral(plain[base]) and all(
-                self._is_polynomial(node) for node, _ in parts
+            if (
+                base in plain
+                and type(base) is not Const
+                and integral(plain[base])
+                and all(self._is_polynomial(node) for node, _ in parts)
             ):
                 parts.append((ONE, plain.pop(base)))
         for base, exponent in self._joined(plain).items():
@@ -213,9 +219,9 @@ class Writer:
             if exponent.denominator != 1:
                 if base not in self.decimals:
                     roots.setdefault(magnitude(exponent), {})[base] = exponent
-            elif isinstance(base, Apply) and (base.op is SIGN or (
-                base.op is ABS and magnitude(exponent) == 1
-            )):
+            elif isinstance(base, Apply) and (
+                base.op is SIGN or (base.op is ABS and magnitude(exponent) == 1)
+            ):
                 signs[base.op][base] = exponent
         joined = powers
         for op, group in signs.items():

@@ -29,7 +29,13 @@ PAIRS = [
     # what, command, what it is measured against, command, the aim
     ("chainrule --help", [CHAINRULE, "--help"], "python -c pass", PASS, 3.0),
     ("derivation on screen", [CHAINRULE, "derive", EXPRESSION], "SymPy one-liner", SYMPY, 0.4),
-    ("derivation and verification", [CHAINRULE, "derive", EXPRESSION], "SymPy one-liner", SYMPY, 1.25),
+    (
+        "derivation and verification",
+        [CHAINRULE, "derive", EXPRESSION],
+        "SymPy one-liner",
+        SYMPY,
+        1.25,
+    ),
 ]
 
 
