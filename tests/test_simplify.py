@@ -91,9 +91,13 @@ SLOPES = HOMEWORK | {
     "ln(abs(x))": "1/x",
     "ln(abs(cos(x)))": "-sin(x)/cos(x)",
     "{x if x < 0, x^2 if x < 1, 1}": "{1 if x < 0, 2*x if x < 1, 0}",
-    "{x^2 if x < 0, sin(x)}*{x if x <= 1, 1}": "{3*x^2 if x < 0, sin(x) + x*cos(x) if x <= 1, cos(x)}",
+    "{x^2 if x < 0, sin(x)}*{x if x <= 1, 1}": (
+        "{3*x^2 if x < 0, sin(x) + x*cos(x) if x <= 1, cos(x)}"
+    ),
     "exp(-(x - t)^2/(2*y^2))/(sqrt(2*pi)*y)": "-exp(-(x - t)^2/(2*y^2))*(x - t)/(y^3*sqrt(2*pi))",
-    "exp(-(t - y)^2/(2*x^2))/(sqrt(2*pi)*x)": "exp(-(t - y)^2/(2*x^2))*((t - y)^2 - x^2)/(x^4*sqrt(2*pi))",
+    "exp(-(t - y)^2/(2*x^2))/(sqrt(2*pi)*x)": (
+        "exp(-(t - y)^2/(2*x^2))*((t - y)^2 - x^2)/(x^4*sqrt(2*pi))"
+    ),
     "gelu(x)": "(1 + erf(x/sqrt(2)))/2 + x*exp(-x^2/2)/sqrt(2*pi)",
     "sin(x)*cos(x)": "cos(x)^2 - sin(x)^2",
     "sinh(x)*cosh(x)": "sinh(x)^2 + cosh(x)^2",
