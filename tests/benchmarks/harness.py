@@ -1,7 +1,6 @@
 """Fair timing on a small, shared machine: one pinned core, processor time, runs in turn.
 
-Absolute times mean nothing here; a ratio is taken between runs of one round, and the median
-over the rounds is reported.
+Absolute times mean nothing here, only ratios of runs that took turns.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import multiprocessing
 import os
 import platform
 import resource
-import statistics
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -76,9 +74,9 @@ def in_turn(
 
 
 def ratio(ours: Sequence[Result], theirs: Sequence[Result]) -> float | None:
-    """The median over the rounds of our total over theirs."""
-    pairs = [(a, b) for a, b in zip(ours, theirs, strict=False) if "total" in a and "total" in b]
-    return statistics.median(a["total"] / b["total"] for a, b in pairs) if pairs else None
+    """The least of our totals over the least of theirs: neighbours only ever add time."""
+    a, b = ([r["total"] for r in runs if "total" in r] for runs in (ours, theirs))
+    return min(a) / min(b) if a and b else None
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -102,7 +100,8 @@ def setting(*packages: str) -> str:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
-    return f"CPython {platform.python_version()}, {', '.join(found)}; one pinned core, process time"
+    versions = ", ".join([f"CPython {platform.python_version()}", *found])
+    return f"{versions}; one pinned core, process time"
 
 
 def log(*words: object) -> None:
