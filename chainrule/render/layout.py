@@ -208,7 +208,10 @@ def _call(text: str, latex: str, parts: Sequence[Box]) -> Box:
 
 def _expressions(roots: list[Expr], explicit: bool) -> dict[Expr, Box]:
     boxes: dict[Expr, Box] = {}
-    for node in topological(roots):
+    order = topological(roots)
+    # One notation a formula: where f'(g(x)) needs its prime, g'(x) has one too.
+    primed = any(_needs_prime(node) for node in order)
+    for node in order:
         if isinstance(node, Const):
             boxes[node] = _constant(node)
         elif isinstance(node, Sym):
@@ -216,7 +219,7 @@ def _expressions(roots: list[Expr], explicit: bool) -> dict[Expr, Box]:
         else:
             assert isinstance(node, Apply)
             if isinstance(node.op, AbstractOperator):
-                boxes[node] = _abstract(node, node.op, [boxes[a] for a in node.args])
+                boxes[node] = _abstract(node, node.op, [boxes[a] for a in node.args], primed)
             else:
                 boxes[node] = _NOTATIONS[node.op.notation](
                     node, [boxes[a] for a in node.args], explicit
@@ -381,11 +384,22 @@ _NOTATIONS: dict[Notation, Callable[[Apply, list[Box], bool], Box]] = {
 }
 
 
-def _abstract(node: Apply, op: AbstractOperator, args: list[Box]) -> Box:
+def _needs_prime(node: Expr) -> bool:
+    """Whether it is the derivative of a function of one variable at more than a name."""
+    return (
+        isinstance(node, Apply)
+        and isinstance(node.op, AbstractOperator)
+        and len(node.args) == 1
+        and any(node.op.orders)
+        and not isinstance(node.args[0], Sym)
+    )
+
+
+def _abstract(node: Apply, op: AbstractOperator, args: list[Box], primed: bool) -> Box:
     """A named function: `f(x)`, `df/dx`, `f'(x + 1)`, `f'[1,0](x, x)`."""
     if not any(op.orders):
         return Box("applied", (_symbol(op.name), *args))
-    if sum(op.orders) == 1:
+    if sum(op.orders) == 1 and not (primed and len(args) == 1):
         slot = op.orders.index(1)
         inner = node.args[slot]
         by = ""
