@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
-from chainrule.api import Names, Source, names_of, program_of
 from chainrule.checking.answer import Counterexample, Remark
 from chainrule.checking.answer import Verdict as Data
 from chainrule.checking.batch import Checked, check_all, exercises
@@ -22,6 +21,7 @@ from chainrule.checking.lines import check_lines
 from chainrule.checking.question import check_answer
 from chainrule.core.errors import UsageError
 from chainrule.derivation.steps import Layout
+from chainrule.inputs import Names, Source, names_of, program_of
 from chainrule.render import markdown, terminal, verdict_table
 from chainrule.render import verdict as words
 

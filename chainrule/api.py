@@ -15,10 +15,8 @@ from chainrule.checking.joints import joints
 from chainrule.checking.numbers import at_point
 from chainrule.checking.to_sympy import to_sympy
 from chainrule.core.errors import ChainruleError, DomainError, UnsupportedError, UsageError
-from chainrule.core.expr import Const, Expr, Number, free_symbols, lift, symbol
-from chainrule.core.program import Program
+from chainrule.core.expr import Expr, Number, free_symbols, symbol
 from chainrule.derivation.build import build
-from chainrule.derivation.combine import Point
 from chainrule.derivation.steps import Derivation as Data
 from chainrule.derivation.steps import (
     Edge,
@@ -32,12 +30,21 @@ from chainrule.derivation.steps import (
     Style,
     Verification,
 )
+from chainrule.inputs import (
+    Names,
+    Source,
+    components_of,
+    known_names,
+    names_of,
+    point_of,
+    program_of,
+)
 from chainrule.render import json_io, latex_page, markdown, terminal
 from chainrule.render.latex import latex as latex_of
 from chainrule.render.page import page, verification_block
 from chainrule.render.text import text
 from chainrule.syntax.names import canonical_name
-from chainrule.syntax.parser import parse, parse_expression
+from chainrule.syntax.parser import parse
 
 __all__ = [
     "ChainruleError",
@@ -53,8 +60,6 @@ __all__ = [
     "vjp",
 ]
 
-Source = str | Program | Expr | Sequence[str] | Sequence[Expr]
-Names = str | Sequence[str] | Sequence[Expr] | Expr
 Verify = Literal["symbolic", "numeric", "off"]
 
 
@@ -171,7 +176,7 @@ class Derivation:
         12.0
         """
         d = self.data
-        known = set(_known(d.program))
+        known = set(known_names(d.program))
         values = {n if n in known else canonical_name(n): v for n, v in values.items()}
         entries = d.result.entries
         roots = [e for row in entries for e in row]
@@ -246,12 +251,12 @@ def derive(
     [h1*x2 + h2*x1; h1*cos(x1)]
     """
     program = program_of(source, latex_input, strict)
-    point = _point(at, program)
+    point = point_of(at, program)
     try:
         data = build(
             program, variables=names_of(wrt), granularity=granularity, style=style,
             expand_powers=expand_powers, layout=layout, order=order,
-            direction=_components(jvp, program), weights=_components(vjp, program),
+            direction=components_of(jvp, program), weights=components_of(vjp, program),
             max_paths=max_paths, point=point,
         )  # fmt: skip
     except DomainError as error:
@@ -330,103 +335,3 @@ def symbols(names: str) -> Any:
         )
     found = tuple(symbol(canonical_name(n)) for n in names.replace(",", " ").split())
     return found[0] if len(found) == 1 else found
-
-
-def program_of(source: Source, latex_input: bool | None, strict: bool) -> Program:
-    """What is given as a program, whatever form it has."""
-    if isinstance(source, Program):
-        return source
-    if isinstance(source, str):
-        return parse(source, latex=latex_input, strict=strict)
-    outputs = [source] if isinstance(source, Expr) else list(source)
-    if outputs and all(isinstance(o, str) for o in outputs):
-        joined = ", ".join(str(o) for o in outputs)
-        return parse(f"[{joined}]", latex=latex_input, strict=strict)
-    expressions = [o for o in outputs if isinstance(o, Expr)]
-    if len(expressions) != len(outputs) or not outputs:
-        raise UsageError("the outputs are all texts or all expressions", hint="do not mix them")
-    taken = {s.name for s in free_symbols(expressions)}
-    letter = next(c for c in "yzwvutsrqp" if not any(n == c or n.startswith(c) for n in taken))
-    names = (
-        [letter] if isinstance(source, Expr) else [f"{letter}{i + 1}" for i in range(len(outputs))]
-    )
-    shown = ", ".join(text(e) for e in expressions)
-    return Program(
-        source=shown if isinstance(source, Expr) else f"[{shown}]",
-        assignments=tuple(zip(names, expressions, strict=True)),
-        outputs=tuple(names),
-        vector=not isinstance(source, Expr),
-    )
-
-
-def names_of(wrt: Names) -> list[str]:
-    """Names to differentiate by, from a text or a list."""
-    if isinstance(wrt, Expr):
-        wrt = [wrt]
-    if isinstance(wrt, str):
-        wrt = [w for w in wrt.split(",") if w.strip()]
-    found = []
-    for name in wrt:
-        if isinstance(name, str):
-            found.append(canonical_name(name.strip()))
-        else:
-            shown = getattr(name, "name", None)
-            if shown is None:
-                raise UsageError(
-                    f"{text(name)} is not a name",
-                    hint="differentiate by a name; introduce one with a statement, as u = x + y",
-                )
-            found.append(shown)
-    return found
-
-
-def _known(program: Program) -> list[str]:
-    names = [s.name for s in free_symbols(e for _, e in program.assignments)]
-    return [*names, *(n for n, _ in program.assignments), *program.declared]
-
-
-def _components(given: str | Sequence[str | Expr | Number], program: Program) -> list[Expr]:
-    if isinstance(given, str):
-        given = _split(given)
-    names = _known(program)
-    return [parse_expression(c, names=names) if isinstance(c, str) else lift(c) for c in given]
-
-
-def _split(listing: str) -> list[str]:
-    """Split at the commas that stand outside brackets."""
-    parts, depth = [""], 0
-    for c in listing:
-        depth += (c in "([{") - (c in ")]}")
-        if c == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += c
-    return [p.strip() for p in parts if p.strip()]
-
-
-def _point(at: str | Mapping[str, Number | str] | None, program: Program) -> Point | None:
-    if not at:
-        return None
-    if isinstance(at, str):
-        pairs = []
-        for part in _split(at):
-            name, equals, value = part.partition("=")
-            if not equals:
-                raise UsageError(f"`{part}` gives no value", hint="write --at x=2,y=3")
-            pairs.append((name.strip(), value.strip()))
-        at = dict(pairs)
-    names = set(_known(program))
-    given = {n if n in names else canonical_name(n): _number(v) for n, v in at.items()}
-    return Point(given, at_point)
-
-
-def _number(value: Number | str) -> Number:
-    if not isinstance(value, str):
-        return value
-    expression = parse_expression(value)
-    if isinstance(expression, Const):
-        return expression.value
-    (number,) = at_point([expression], {}) if not free_symbols([expression]) else [None]
-    if number is None:
-        raise UsageError(f"`{value}` is not a number", hint="write a value such as 2, 1/3 or pi/4")
-    return number

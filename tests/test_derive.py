@@ -45,7 +45,10 @@ def derived(case: dict[str, Any], **options: Any) -> dict[str, Any]:
 def test_worked_example(case: dict[str, Any]) -> None:
     found = derived(case)
     names = [u["name"] for u in found["intermediates"]]
-    read = lambda text: parse_expression(text, names=names)  # noqa: E731
+
+    def read(text: str) -> object:
+        return parse_expression(text, names=names)
+
     if "intermediates" in case:
         assert names == [n for n, _ in case["intermediates"]]
         for u, (_, expected) in zip(found["intermediates"], case["intermediates"], strict=True):
