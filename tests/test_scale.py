@@ -346,12 +346,17 @@ def test_an_interrupt_leaves_the_tables_sound() -> None:
     class Stop(BaseException):
         pass
 
-    def stop(*_: object) -> None:
-        raise Stop
+    def stop(_: int, frame: Any) -> None:
+        if frame.f_code.co_name == "create":
+            stopped[frame.f_lineno] = stopped.get(frame.f_lineno, 0) + 1
+            raise Stop
+        signal.setitimer(signal.ITIMER_REAL, 2e-4)
+
+    stopped: dict[int, int] = {}
 
     before = signal.signal(signal.SIGALRM, stop)
     try:
-        for i in range(200):
+        for i in range(300):
             x = symbol(f"interrupted{i}")
             try:
                 signal.setitimer(signal.ITIMER_REAL, 2e-4 + 1e-5 * (i % 17))
@@ -363,6 +368,7 @@ def test_an_interrupt_leaves_the_tables_sound() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    assert len(stopped) > 1  # at several places of it
     assert interning.sweep()
     x = symbol("interrupted0")
     assert chain(x, 500) is chain(x, 500)
