@@ -153,3 +153,9 @@ JOINTS = [
 def test_what_happens_at_a_kink(program: str, joints: list[Any]) -> None:
     found = cr.derive(program, verify="off").data.joints
     assert [(j.at, j.continuous, j.smooth, j.slopes) for j in found] == joints
+
+
+def test_a_partial_derivative_is_not_written_as_the_total_one() -> None:
+    assert cr.derive("f(x^2, x)", verify="off").expression == (
+        "2*x*f'[1,0](x^2, x) + f'[0,1](x^2, x)"
+    )

@@ -403,7 +403,9 @@ def _abstract(node: Apply, op: AbstractOperator, args: list[Box], primed: bool) 
         slot = op.orders.index(1)
         inner = node.args[slot]
         by = ""
-        if isinstance(inner, Sym):
+        # Beside f(x, g(x)) a text `df/dx` would say the total derivative.
+        others = [a for a in node.args if a is not inner]
+        if isinstance(inner, Sym) and inner not in topological(others):
             by = inner.name
         elif len(args) > 1 and isinstance(inner, Apply) and isinstance(inner.op, AbstractOperator):
             by = "" if any(inner.op.orders) else inner.op.name
