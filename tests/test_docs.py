@@ -47,3 +47,20 @@ def test_the_python_of_the_readme() -> None:
     exec(compile(source, "README.md", "exec"), {"cr": cr})
     assert SHOWN
     assert len(ROW_COMMANDS) > 5
+
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.chain")), ids=lambda p: p.name)
+def test_an_example_program_is_derived(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (command,) = re.findall(r"^#   chainrule (.*)$", path.read_text(encoding="utf-8"), re.M)
+    assert main(shlex.split(command.replace("examples/", f"{EXAMPLES}/"))) == 0
+    assert "verified" in capsys.readouterr().out
+
+
+def test_the_example_of_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--batch", str(EXAMPLES / "answers.csv"), "--format", "csv"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("right") >= 2
+    assert out.count("wrong") >= 3
