@@ -159,3 +159,11 @@ def test_a_partial_derivative_is_not_written_as_the_total_one() -> None:
     assert cr.derive("f(x^2, x)", verify="off").expression == (
         "2*x*f'[1,0](x^2, x) + f'[0,1](x^2, x)"
     )
+
+
+def test_what_is_told_does_not_depend_on_what_was_derived_before() -> None:
+    """A commuted product or sum that exists already must not be put in its place."""
+    kept = [parse_expression(t) for t in ("t9*u9", "t9 + u9")]
+    u, t = cr.symbols("u9, t9")
+    assert [str(e) for e in (u * t, u + t)] == ["mul(u9, t9)", "add(u9, t9)"]
+    assert kept[0] is not u * t

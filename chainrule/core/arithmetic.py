@@ -122,12 +122,9 @@ def mul(a: Expr, b: Expr) -> Expr:
         odd_b, b = _unsigned(b)
         return mul(a, b) if odd_a == odd_b else neg(mul(a, b))
     key = (a, b)
+    # Not b a, if that is there: as for sums, the order must not depend on what came before.
     node = _products.get(key)
-    if node is None:
-        node = _products.get((b, a))
-        if node is None:
-            return create(MUL, key, _products)
-    return node
+    return create(MUL, key, _products) if node is None else node
 
 
 def _scaled(a: Const, b: Expr) -> Expr:

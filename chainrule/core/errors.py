@@ -69,10 +69,6 @@ class AmbiguityError(ParseError):
     """Under `--strict`: text that can be read in two ways."""
 
 
-class ShapeError(ChainruleError):
-    """Operands whose shapes do not fit."""
-
-
 class DomainError(ChainruleError):
     """A value outside the domain of an expression: `at` needs the relation `needs`, which fails."""
 

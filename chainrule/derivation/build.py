@@ -83,7 +83,7 @@ def build(
         Line((symbol(name), expression)) for name, expression in program.assignments
     ])  # fmt: skip
     rows, style, paths = _first_order(stage, style, budget, max_paths is not None, layout, remarks)
-    steps, result, targets = stage.steps, rows, _plain_targets(len(outputs), names)
+    result, targets = rows, _plain_targets(len(outputs), names)
     kind = _kind(len(outputs), len(names))
 
     if direction:
@@ -102,7 +102,6 @@ def build(
     elif order > 1:
         kind = "derivative" if len(names) == 1 else "hessian"
         result, targets = _higher(stage, rows, order, style, budget, remarks)
-        steps = stage.steps
 
     if layout == "denominator":
         result, targets = transpose(result), [list(t) for t in zip(*targets, strict=True)]
@@ -113,7 +112,7 @@ def build(
         layout=layout, granularity=granularity, style=style,
         intermediates=stage.intermediates, edges=stage.edges,
         path_count={y: {v: stage.count(y, v) for v in names} for y in outputs},
-        paths=tuple(paths), steps=tuple(steps), result=Result(kind, final),
+        paths=tuple(paths), steps=tuple(stage.steps), result=Result(kind, final),
         targets=tuple(map(tuple, targets)), domain=domain, kinks=kinks, remarks=tuple(remarks),
         point=point.values if point else {},
     )  # fmt: skip

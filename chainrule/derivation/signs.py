@@ -13,7 +13,6 @@ Each node gets an interval with rational ends, found from the leaves up; that is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 
 from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
@@ -217,12 +216,6 @@ class Signs:
 def holds(relation: Expr) -> bool | None:
     """True: the relation holds for all real arguments; False: for none; None: not known."""
     return Signs().holds(relation)
-
-
-def all_hold(relations: Iterable[Expr]) -> list[bool | None]:
-    """`holds` for several relations, with the work in common done once."""
-    signs = Signs()
-    return [signs.holds(relation) for relation in relations]
 
 
 def is_positive(node: Expr) -> bool | None:

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from chainrule.core.arithmetic import ADD, DIV, EXP, MUL, NEG, POW, SUB, E, relation
-from chainrule.core.expr import ZERO, Apply, Const, Expr, apply
+from chainrule.core.expr import ZERO, Apply, Const, Expr, apply, postorder
+from chainrule.core.ops import Operator
 from chainrule.core.table.elementary import SQRT
 from chainrule.core.table.piecewise import ABS, PIECEWISE
 from chainrule.derivation.algebra import Algebra
@@ -163,7 +164,7 @@ class _Pass:
         self._surface: set[Expr] = set()
 
     def run(self, root: Expr) -> _Done:
-        order = _postorder(root)
+        order = postorder(root)
         self._inner = _inner_nodes(order)
         self._surface = _surface(root) if self._searching else set()
         for node in order:
@@ -177,7 +178,7 @@ class _Pass:
 
     def read(self, root: Expr) -> Value:
         """The value of one more expression."""
-        for node in _postorder(root):
+        for node in postorder(root):
             if node not in self._values:
                 self._values[node] = self._visit(node)
         return self._values[root]
@@ -270,16 +271,8 @@ class _Pass:
 
     def _sum(self, node: Apply) -> Value:
         parts: list[tuple[Value, int]] = []
-        stack: list[tuple[Expr, int]] = [(node, 1)]
-        while stack:
-            top, sign = stack.pop()
-            if top is node or top in self._inner:
-                left, right = top.args
-                assert isinstance(top, Apply)
-                stack.append((right, sign if top.op is ADD else -sign))
-                stack.append((left, sign))
-                continue
-            value = self._values[top]
+        for part, sign in self._parts(node, ADD):
+            value = self._values[part]
             if isinstance(value, Sum) and len(value.terms) > LONGEST_SUM:
                 value = Product(1, {self.algebra.write(value): 1})
             parts.append((value, sign))
@@ -287,42 +280,30 @@ class _Pass:
 
     def _product(self, node: Apply) -> Value:
         factors: list[tuple[Value, int]] = []
+        for part, exponent in self._parts(node, MUL):
+            value = self._values[part]
+            if isinstance(value, Product) and len(value.powers) > LONGEST_PRODUCT:
+                value = self.algebra.opaque(self.algebra.write(value))
+            factors.append((value, exponent))
+        return self.algebra.product(factors)
+
+    def _parts(self, node: Apply, joining: Operator) -> list[tuple[Expr, int]]:
+        """The parts of a chain of sums or of products, from the left; -1: subtracted or divided."""
+        parts: list[tuple[Expr, int]] = []
         stack: list[tuple[Expr, int]] = [(node, 1)]
         while stack:
-            top, exponent = stack.pop()
+            top, sign = stack.pop()
             if top is node or top in self._inner:
                 left, right = top.args
-                assert isinstance(top, Apply)
-                stack.append((right, exponent if top.op is MUL else -exponent))
-                stack.append((left, exponent))
+                stack.append((right, sign if top.op is joining else -sign))
+                stack.append((left, sign))
             else:
-                value = self._values[top]
-                if isinstance(value, Product) and len(value.powers) > LONGEST_PRODUCT:
-                    value = self.algebra.opaque(self.algebra.write(value))
-                factors.append((value, exponent))
-        return self.algebra.product(factors)
+                parts.append((top, sign))
+        return parts
 
 
 _HALF = Fraction(1, 2)
 _ARITHMETIC = frozenset((ADD, SUB, NEG, MUL, DIV))
-
-
-def _postorder(root: Expr) -> list[Expr]:
-    """Arguments before users, from the left: the order depends on the structure alone."""
-    order: list[Expr] = []
-    done: set[Expr] = set()
-    stack: list[tuple[Expr, bool]] = [(root, False)]
-    while stack:
-        node, ready = stack.pop()
-        if node in done:
-            continue
-        if ready or not node.args:
-            done.add(node)
-            order.append(node)
-        else:
-            stack.append((node, True))
-            stack.extend([(a, False) for a in reversed(node.args) if a not in done])
-    return order
 
 
 def _inner_nodes(order: list[Expr]) -> set[Expr]:
@@ -381,7 +362,7 @@ def _lost(before: Expr, after: Expr, measure: Measure, signs: Signs) -> tuple[Ex
 
 def _conditions(root: Expr) -> dict[Expr, None]:
     found: dict[Expr, None] = {}
-    for node in _postorder(root):
+    for node in postorder(root):
         if isinstance(node, Apply):
             found.update(dict.fromkeys(node.op.domain(*node.args)))
     return found

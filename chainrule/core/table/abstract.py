@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 from zlib import crc32
 
-from chainrule.core.expr import Apply, Expr, apply
+from chainrule.core.expr import apply
 from chainrule.core.ops import Operator
 
 
@@ -79,8 +79,3 @@ def _sample(
             scale *= slope**k
         total += scale * sin(phase)
     return total
-
-
-def is_abstract(node: Expr) -> bool:
-    """Whether the node applies a named function or a derivative of one."""
-    return isinstance(node, Apply) and isinstance(node.op, AbstractOperator)
