@@ -24,9 +24,11 @@ from chainrule.core.expr import (
     const,
     create,
     define_operators,
+    symbol,
 )
 from chainrule.core.intervals import POSITIVE, Interval
 from chainrule.core.ops import Operator, lookup, register
+from chainrule.core.shape import Dim, Shape, affine
 
 _LARGEST_BITS = 8192  # a folded constant stays below 2500 digits
 
@@ -39,6 +41,30 @@ def _fits(value: int | Fraction) -> bool:
     if type(value) is int:
         return value.bit_length() <= _LARGEST_BITS
     return max(value.numerator.bit_length(), value.denominator.bit_length()) <= _LARGEST_BITS
+
+
+def size(dim: Dim) -> Expr:
+    """The dimension as a scalar expression.
+
+    >>> size("n"), size(3), size("n - 1")
+    (n, 3, sub(n, 1))
+    """
+    total: Expr = ZERO
+    for name, count in affine(dim).items():
+        term = mul(const(abs(count)), symbol(name) if name else ONE)
+        total = sub(total, term) if count < 0 else add(total, term)
+    return total
+
+
+def filled(row: str, shape: Shape) -> Expr:
+    """`ones` or `zeros` of this shape; the number itself for a scalar.
+
+    >>> filled("zeros", ("m", 2)), filled("ones", ())
+    (zeros(m, 2), 1)
+    """
+    if not shape:
+        return ONE if row == "ones" else ZERO
+    return apply(lookup(row), *map(size, shape))
 
 
 def _unsigned(a: Expr) -> tuple[bool, Expr]:
@@ -71,7 +97,7 @@ def add(a: Expr, b: Expr) -> Expr:
 def sub(a: Expr, b: Expr) -> Expr:
     """The difference a - b."""
     if a is b:
-        return ZERO
+        return filled("zeros", a.shape)
     if b.op is NEG:
         odd, b = _unsigned(b)
         return add(a, b) if odd else sub(a, b)
@@ -144,7 +170,7 @@ def _scaled(a: Const, b: Expr) -> Expr:
     value = a.value
     product: Expr | None
     if type(b) is not Const and type(value) is int and -1 <= value <= 1:
-        product = neg(b) if value == -1 else b if value else ZERO
+        product = neg(b) if value == -1 else b if value else filled("zeros", b.shape)
     else:
         key = (a, b)
         product = _products.get(key)
@@ -169,7 +195,7 @@ def div(a: Expr, b: Expr) -> Expr:
         if b.value == -1:
             return neg(a)
     if type(a) is Const and a.value == 0 and not (type(b) is Const and b.value == 0):
-        return ZERO
+        return filled("zeros", b.shape)
     return apply(DIV, a, b)
 
 
@@ -177,7 +203,7 @@ def power(a: Expr, b: Expr) -> Expr:
     """The power a^b; x^0 is 1, also at x = 0 (the convention of polynomials)."""
     if type(b) is Const:
         if b.value == 0:
-            return ONE
+            return filled("ones", a.shape)
         if b.value == 1:
             return a
         if type(a) is Const:
@@ -185,7 +211,7 @@ def power(a: Expr, b: Expr) -> Expr:
             if folded is not None:
                 return folded
     if a is ONE:
-        return ONE
+        return filled("ones", b.shape)
     return apply(POW, a, b)
 
 

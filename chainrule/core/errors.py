@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chainrule.core.expr import Expr
+    from chainrule.core.shape import Shape
 
 _WIDEST = 72
 
@@ -77,6 +78,22 @@ class DomainError(ChainruleError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.at, self.needs = at, needs
+
+
+class ShapeError(ChainruleError):
+    """Arrays whose shapes do not fit: `shapes` of the operands, in order."""
+
+    def __init__(
+        self,
+        message: str,
+        span: Span | None = None,
+        source: str = "",
+        hint: str = "",
+        *,
+        shapes: tuple[Shape, ...] = (),
+    ) -> None:
+        super().__init__(message, span, source, hint)
+        self.shapes = shapes
 
 
 class UsageError(ChainruleError):

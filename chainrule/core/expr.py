@@ -25,10 +25,11 @@ from chainrule.core.interning import (
     sweep,
     symbols,
 )
-from chainrule.core.ops import Operator
+from chainrule.core.ops import Operator, lookup
+from chainrule.core.shape import Shape as Shape
+from chainrule.core.shape import broadcast, check_rank
 
 T = TypeVar("T")
-Shape = tuple[int | str, ...]
 Number = int | float | Fraction
 
 _REPR_DEPTH = 6
@@ -37,14 +38,14 @@ _REPR_DEPTH = 6
 class Expr:
     """A node; build one with `const`, `symbol`, `apply` or the operators of Python.
 
-    `op` is None for all but applications.
+    `op` is None for all but applications; `shape` is `()` for all but arrays.
     """
 
-    __slots__ = ("args", "serial", "shape")
+    __slots__ = ("args", "serial")
     op: Operator | None = None
+    shape: Shape = ()
     args: tuple[Expr, ...]
     serial: int
-    shape: Shape
 
     def __add__(self, other: Expr | Number) -> Expr:
         return _add(self, other if isinstance(other, Expr) else lift(other))
@@ -76,11 +77,19 @@ class Expr:
     def __rpow__(self, other: Number) -> Expr:
         return _power(lift(other), self)
 
+    def __matmul__(self, other: Expr) -> Expr:
+        return apply(lookup("matmul"), self, lift(other))
+
     def __neg__(self) -> Expr:
         return _sub(ZERO, self)
 
     def __pos__(self) -> Expr:
         return self
+
+    @property
+    def T(self) -> Expr:
+        """The transpose."""
+        return apply(lookup("transpose"), self) if self.shape else self
 
     def __bool__(self) -> bool:
         raise TypeError("an expression is neither true nor false; compare nodes with `is`")
@@ -113,9 +122,10 @@ class Const(Expr):
 class Sym(Expr):
     """A name with a shape; `()` is a scalar."""
 
-    __slots__ = ("name",)
+    __slots__ = ("name", "shape")
     __match_args__ = ("name",)
     name: str
+    shape: Shape
 
 
 class Apply(Expr):
@@ -124,6 +134,13 @@ class Apply(Expr):
     __slots__ = ("op",)
     __match_args__ = ("op", "args")
     op: Operator
+
+
+class ArrayApply(Apply):
+    """An application whose value is a vector or a matrix."""
+
+    __slots__ = ("shape",)
+    shape: Shape
 
 
 _add: Callable[[Expr, Expr], Expr]
@@ -171,7 +188,7 @@ def _rational(value: Fraction, decimal: bool) -> Const:
 
 def _constant(key: Any, value: int | Fraction, decimal: bool) -> Const:
     node = _new(Const)
-    node.args, node.shape, node.value, node.decimal = (), (), value, decimal
+    node.args, node.value, node.decimal = (), value, decimal
     entered: Const = enter(constants, key, node)
     return entered
 
@@ -227,8 +244,22 @@ def applications_of(op: Operator) -> dict[tuple[Expr, ...], Apply]:
 
 def create(op: Operator, args: tuple[Expr, ...], table: dict[tuple[Expr, ...], Apply]) -> Apply:
     """A new application of `op` for its table; another thread's, if that was faster."""
-    node = _new(Apply)
-    node.op, node.args, node.shape = op, args, ()
+    shape = op.shape
+    if shape is None:
+        for a in args:
+            if a.shape:
+                shape = _broadcast
+                break
+    if shape is None:
+        node = _new(Apply)
+    else:
+        found = shape(*args)
+        if found:
+            node = _new(ArrayApply)
+            node.shape = check_rank(found)
+        else:
+            node = _new(Apply)
+    node.op, node.args = op, args
     node.serial = serial = next(serials)
     try:
         begin(None)
@@ -240,6 +271,10 @@ def create(op: Operator, args: tuple[Expr, ...], table: dict[tuple[Expr, ...], A
     if serial >= interning.sweep_at:
         sweep()
     return present
+
+
+def _broadcast(*args: Expr) -> Shape:
+    return broadcast(*(a.shape for a in args))
 
 
 def find(op: Operator, *args: Expr) -> Expr | None:

@@ -15,10 +15,13 @@ from chainrule.core.intervals import ANYTHING, Interval
 
 if TYPE_CHECKING:
     from chainrule.core.expr import Apply, Expr
+    from chainrule.core.linmap import LinMap
+    from chainrule.core.shape import Shape
 
 Notation = Literal[
     "function", "sum", "product", "fraction", "power", "prefix", "relation", "bars", "floor",
-    "ceil", "root", "piecewise", "constant", "exponential", "logarithm",
+    "ceil", "root", "piecewise", "constant", "exponential", "logarithm", "matmul", "transpose",
+    "norm", "index", "slice", "reduction", "concat",
 ]  # fmt: skip
 Parity = Literal["odd", "even", ""]
 
@@ -64,7 +67,10 @@ class Operator:
         name: the canonical spelling in the language.
         arity: the least and the greatest number of arguments (None: no limit).
         partials: the local derivative for each argument, a function of the node and its
-            arguments; for a variadic row one function of the node and the slot.
+            arguments; for a variadic row one function of the node and the slot. Rows with
+            partials act on arrays element by element.
+        shape: of the value, given the arguments; None for what acts element by element.
+        maps: for rows that do not, in place of partials: the linear map for each argument.
         rules: the textbook's name of the rule, one for all slots or one a slot.
         sympy: the counterpart, given the sympy module and the converted arguments.
         mpmath: the value, given the mpmath context and the arguments' values. It shares
@@ -111,6 +117,8 @@ class Operator:
     quotient: tuple[str, str] | None = None
     square: Square | None = None
     source: str = ""
+    shape: Callable[..., Shape] | None = None
+    maps: tuple[Callable[..., LinMap], ...] = ()
 
     def __repr__(self) -> str:
         return self.name
@@ -150,8 +158,10 @@ def register(row: Operator) -> Operator:
             raise ValueError(f"two rows are spelled {spelling!r}")
     low, high = row.arity
     needed = 1 if high is None else high
-    if len(row.partials) != needed or (len(row.rules) not in (1, needed) and low):
-        raise ValueError(f"row {row.name!r} needs {needed} partials, and one rule or {needed}")
+    if len(row.maps or row.partials) != needed or (len(row.rules) not in (1, needed) and low):
+        raise ValueError(
+            f"row {row.name!r} needs {needed} partials or maps, and one rule or {needed}"
+        )
     _rows[row.name] = row
     _spellings.update(dict.fromkeys((row.name, *row.spellings), row))
     return row

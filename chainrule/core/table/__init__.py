@@ -1,12 +1,21 @@
 """The operator table, by family. Importing it registers every row."""
 
 from chainrule.core import arithmetic
-from chainrule.core.table import elementary, hyperbolic, neural, piecewise, special, trigonometric
+from chainrule.core.table import (
+    elementary,
+    hyperbolic,
+    linear,
+    neural,
+    piecewise,
+    special,
+    trigonometric,
+)
 
 __all__ = [
     "arithmetic",
     "elementary",
     "hyperbolic",
+    "linear",
     "neural",
     "piecewise",
     "special",

@@ -1,0 +1,313 @@
+"""Folding constructors for vectors and matrices.
+
+As in `chainrule.core.arithmetic`: `apply` keeps what a user wrote, these are for what we
+make. They drop identities, zeros and ones, and move scalar factors and signs to the front,
+where a person writes them.
+"""
+
+from __future__ import annotations
+
+from chainrule.core.arithmetic import DIV, MUL, NEG, add, div, filled, mul, neg, size
+from chainrule.core.expr import ONE, ZERO, Expr, apply, const
+from chainrule.core.ops import Operator, lookup
+from chainrule.core.shape import Dim, Shape
+
+
+def _row(name: str) -> Operator:
+    return lookup(name)
+
+
+def zeros(shape: Shape) -> Expr:
+    """The array of zeros; 0 for a scalar."""
+    return filled("zeros", shape)
+
+
+def ones(shape: Shape) -> Expr:
+    """The array of ones; 1 for a scalar."""
+    return filled("ones", shape)
+
+
+def eye(dim: Dim) -> Expr:
+    """The identity matrix."""
+    return apply(_row("eye"), size(dim))
+
+
+def unit(dim: Dim, place: Expr) -> Expr:
+    """The vector with 1 at `place`, else 0."""
+    return apply(_row("unit"), size(dim), place)
+
+
+def count(shape: Shape) -> Expr:
+    """The number of entries.
+
+    >>> count(("N", 3))
+    mul(3, N)
+    """
+    product: Expr = ONE
+    for dim in shape:
+        product = mul(product, size(dim))
+    return product
+
+
+def is_op(node: Expr, *names: str) -> bool:
+    """Whether the node is an application of one of these rows."""
+    return node.op is not None and node.op.name in names
+
+
+def is_zero(node: Expr) -> bool:
+    """Whether it is the number 0 or an array of zeros."""
+    return node is ZERO or is_op(node, "zeros")
+
+
+def factored(node: Expr) -> tuple[Expr, Expr]:
+    """A scalar factor and what it multiplies: node = factor * rest; a sign counts.
+
+    >>> from chainrule.core.expr import symbol
+    >>> factored(neg(mul(symbol("c"), symbol("x", ("n",)))))
+    (neg(c), x)
+    """
+    factor: Expr = ONE
+    while node.shape:
+        if node.op is NEG:
+            factor, node = neg(factor), node.args[0]
+        elif node.op is MUL and not node.args[0].shape:
+            factor, node = mul(factor, node.args[0]), node.args[1]
+        elif node.op is MUL and not node.args[1].shape:
+            factor, node = mul(factor, node.args[1]), node.args[0]
+        elif node.op is DIV and not node.args[1].shape:
+            factor, node = div(factor, node.args[1]), node.args[0]
+        else:
+            break
+    return factor, node
+
+
+def scaled(factor: Expr, node: Expr) -> Expr:
+    """A scalar times an array; factors that the array has already are drawn together."""
+    if not node.shape:
+        return mul(factor, node)
+    if is_zero(factor) or is_zero(node):
+        return zeros(node.shape)
+    own, rest = factored(node)
+    factor = mul(factor, own)
+    if factor is ONE:
+        return rest
+    if factor.op is NEG:
+        return neg(scaled(factor.args[0], rest))
+    return mul(factor, rest)
+
+
+def hadamard(a: Expr, b: Expr) -> Expr:
+    """The product element by element, with broadcasting; arrays of ones are dropped."""
+    if not a.shape:
+        return scaled(a, b)
+    if not b.shape:
+        return scaled(b, a)
+    wide = broadcast_of(a, b)
+    if is_zero(a) or is_zero(b):
+        return zeros(wide)
+    p, a = factored(a)
+    q, b = factored(b)
+    return scaled(mul(p, q), _hadamard(a, b, wide))
+
+
+def broadcast_of(a: Expr, b: Expr) -> Shape:
+    """The shape of both, broadcast."""
+    return apply(MUL, a, b).shape
+
+
+def _hadamard(a: Expr, b: Expr, wide: Shape) -> Expr:
+    for this, other in ((a, b), (b, a)):
+        if other.shape != wide:
+            continue
+        if is_op(this, "ones"):
+            return other
+        # A vector spread over the rows broadcasts by itself.
+        if is_op(this, "outer") and is_op(this.args[0], "ones") and not is_op(other, "outer"):
+            vector = this.args[1]
+            return mul(vector, other) if this is a else mul(other, vector)
+    if is_op(a, "outer") and is_op(b, "outer") and a.shape == b.shape:
+        return outer(hadamard(a.args[0], b.args[0]), hadamard(a.args[1], b.args[1]))
+    return mul(a, b)
+
+
+def transpose(a: Expr) -> Expr:
+    """The transpose; of a vector, the row.
+
+    >>> from chainrule.core.expr import symbol
+    >>> A, B = symbol("A", ("m", "n")), symbol("B", ("n", "k"))
+    >>> transpose(transpose(A)), transpose(neg(A))
+    (A, neg(transpose(A)))
+    """
+    if not a.shape:
+        return a
+    factor, rest = factored(a)
+    if rest is not a:
+        return scaled(factor, transpose(rest))
+    if is_op(a, "transpose"):
+        return a.args[0]
+    if is_op(a, "eye") or (is_op(a, "diag") and len(a.shape) == 2):
+        return a
+    if is_op(a, "ones", "zeros"):
+        return filled(str(a.op), a.shape[::-1] if len(a.shape) == 2 else (1, *a.shape))
+    if is_op(a, "outer"):
+        return outer(a.args[1], a.args[0])
+    return apply(_row("transpose"), a)
+
+
+def column(row: Expr) -> Expr:
+    """The vector that a row of shape (1, n) is the transpose of."""
+    factor, rest = factored(row)
+    if rest is not row:
+        return scaled(factor, column(rest))
+    if is_op(row, "transpose") and len(row.args[0].shape) == 1:
+        return row.args[0]
+    if is_op(row, "ones", "zeros"):
+        return filled(str(row.op), row.shape[1:])
+    return apply(_row("index"), row, ZERO)
+
+
+def matmul(a: Expr, b: Expr) -> Expr:
+    """The matrix product; identities are dropped, scalars and signs go to the front.
+
+    >>> from chainrule.core.expr import symbol
+    >>> A, x = symbol("A", ("m", "n")), symbol("x", ("n",))
+    >>> matmul(eye("m"), matmul(A, neg(x)))
+    neg(matmul(A, x))
+    """
+    if not (a.shape and b.shape):
+        return scaled(a, b) if not a.shape else scaled(b, a)
+    p, a = factored(a)
+    q, b = factored(b)
+    return scaled(mul(p, q), _matmul(a, b))
+
+
+def _matmul(a: Expr, b: Expr) -> Expr:
+    if is_zero(a) or is_zero(b):
+        return zeros(apply(_row("matmul"), a, b).shape)
+    if is_op(a, "eye"):
+        return b
+    if is_op(b, "eye"):
+        return a
+    if is_op(a, "diag") and len(b.shape) == 1:
+        return hadamard(a.args[0], b)
+    if is_op(b, "diag") and len(a.shape) == 1:
+        return hadamard(a, b.args[0])
+    return apply(_row("matmul"), a, b)
+
+
+def dot(a: Expr, b: Expr) -> Expr:
+    """The sum of the products of entries; of numbers, the product."""
+    if not a.shape:
+        return mul(a, b)
+    p, a = factored(a)
+    q, b = factored(b)
+    factor = mul(p, q)
+    if is_zero(a) or is_zero(b):
+        return ZERO
+    if is_op(a, "ones"):
+        return mul(factor, total(b))
+    if is_op(b, "ones"):
+        return mul(factor, total(a))
+    return mul(factor, apply(_row("dot"), a, b))
+
+
+def outer(a: Expr, b: Expr) -> Expr:
+    """The matrix of all products of two vectors' entries."""
+    p, a = factored(a)
+    q, b = factored(b)
+    if is_zero(a) or is_zero(b):
+        return zeros((*a.shape, *b.shape))
+    if is_op(a, "ones") and is_op(b, "ones"):
+        return scaled(mul(p, q), ones((*a.shape, *b.shape)))
+    return scaled(mul(p, q), apply(_row("outer"), a, b))
+
+
+def total(a: Expr, axis: int | None = None) -> Expr:
+    """The sum of all entries, or over an axis.
+
+    >>> from chainrule.core.expr import symbol
+    >>> total(mul(const(2), ones(("n",))))
+    mul(2, n)
+    """
+    if not a.shape:
+        return a
+    factor, rest = factored(a)
+    if axis is not None and len(a.shape) == 1:
+        axis = None
+    left = () if axis is None else a.shape[:axis] + a.shape[axis + 1 :]
+    if is_zero(rest):
+        return zeros(left)
+    if is_op(rest, "ones"):
+        over = a.shape if axis is None else (a.shape[axis],)
+        return scaled(mul(factor, count(over)), ones(left))
+    if is_op(rest, "outer"):
+        first, second = rest.args
+        if axis is None:
+            return mul(factor, mul(total(first), total(second)))
+        kept, summed = (second, first) if axis == 0 else (first, second)
+        return scaled(mul(factor, total(summed)), kept)
+    if is_op(rest, "unit"):
+        return factor
+    args = (rest,) if axis is None else (rest, const(axis))
+    return scaled(factor, apply(_row("sum"), *args))
+
+
+def diag(a: Expr) -> Expr:
+    """The diagonal matrix of a vector."""
+    factor, rest = factored(a)
+    if is_op(rest, "ones"):
+        return scaled(factor, eye(rest.shape[0]))
+    return zeros(rest.shape * 2) if is_zero(rest) else scaled(factor, apply(_row("diag"), rest))
+
+
+def diagonal(a: Expr) -> Expr:
+    """The diagonal of a square matrix, as a vector."""
+    factor, rest = factored(a)
+    if is_op(rest, "eye"):
+        return scaled(factor, ones(rest.shape[:1]))
+    if is_op(rest, "diag"):
+        return scaled(factor, rest.args[0])
+    if is_op(rest, "outer"):
+        return scaled(factor, hadamard(*rest.args))
+    return scaled(factor, apply(_row("diagonal"), rest))
+
+
+def plus(a: Expr, b: Expr) -> Expr:
+    """The sum of two arrays of one shape; zeros are dropped."""
+    if is_zero(a):
+        return b
+    if is_zero(b):
+        return a
+    if a.op is NEG and b.op is not NEG:
+        a, b = b, a
+    return add(a, b)
+
+
+def spread(a: Expr, shape: Shape, axis: int | None = None) -> Expr:
+    """The array repeated to a larger shape: along `axis`, or as NumPy broadcasts."""
+    if a.shape == shape:
+        return a
+    if not a.shape:
+        return scaled(a, ones(shape))
+    if len(a.shape) == 1:
+        return outer(a, ones(shape[1:])) if axis == 1 else outer(ones(shape[:1]), a)
+    if a.shape[0] == 1 and shape[0] != 1:
+        a = outer(ones(shape[:1]), column(a))
+    if a.shape[1] == 1 and shape[1] != 1:
+        a = matmul(a, ones((1, shape[1])))
+    return a
+
+
+def gathered(g: Expr, shape: Shape, axis: int | None = None) -> Expr:
+    """The adjoint of `spread`: the sum over what was repeated."""
+    if g.shape == shape:
+        return g
+    if not shape:
+        return total(g)
+    if len(shape) == 1:
+        return total(g, 1 if axis == 1 else 0)
+    if shape[0] == 1 and g.shape[0] != 1:
+        g = transpose(total(g, 0))
+    if shape[1] == 1 and g.shape[1] != 1:
+        g = matmul(g, ones((g.shape[1], 1)))
+    return g

@@ -1,0 +1,405 @@
+"""Local derivatives as linear maps: what stands on an edge of the graph.
+
+A map takes the change of one argument to the change of the value. Along a path maps
+compose, over paths they add: that is the chain rule for scalars, vectors and matrices
+alike. `push` applies a map to a tangent (forward mode), `pull` its adjoint to a cotangent
+(reverse mode): <push(dx), g> = <dx, pull(g)>; `matrix` is the Jacobian in numerator layout
+where both ends are scalars or vectors.
+
+Magnus & Neudecker, *Matrix Differential Calculus* (2019), chapters 5 and 9; Griewank &
+Walther, *Evaluating Derivatives* (2008), chapter 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+from chainrule.core import arrays
+from chainrule.core.arithmetic import add, filled, size, sub
+from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Expr, apply, const
+from chainrule.core.ops import lookup
+from chainrule.core.shape import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class LinMap:
+    """A linear map from arrays of shape `domain` to arrays of shape `codomain`."""
+
+    domain: Shape
+    codomain: Shape
+
+    def push(self, dx: Expr) -> Expr:
+        """The map applied to a tangent of shape `domain`."""
+        raise NotImplementedError
+
+    def pull(self, g: Expr) -> Expr:
+        """The adjoint applied to a cotangent of shape `codomain`."""
+        raise NotImplementedError
+
+    def matrix(self) -> Expr | None:
+        """The Jacobian: a scalar, a column, a row or a matrix; None for higher order."""
+        if len(self.domain) > 1 or len(self.codomain) > 1:
+            return None
+        if not self.domain:
+            return self.push(ONE)
+        if not self.codomain:
+            return arrays.transpose(self.pull(ONE))
+        return self._matrix()
+
+    def _matrix(self) -> Expr:
+        """The Jacobian from vector to vector."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Zero(LinMap):
+    """No dependence."""
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.zeros(self.codomain)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.zeros(self.domain)
+
+    def _matrix(self) -> Expr:
+        return arrays.zeros((*self.codomain, *self.domain))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale(LinMap):
+    """dx -> by .* dx: a diagonal. `by` is a scalar or has the shape of both ends."""
+
+    by: Expr
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.hadamard(self.by, dx) if self.by is not ONE else dx
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.hadamard(g, self.by) if self.by is not ONE else g
+
+    def _matrix(self) -> Expr:
+        if self.by.shape:
+            return arrays.diag(self.by)
+        return arrays.scaled(self.by, arrays.eye(self.domain[0]))
+
+
+def identity(shape: Shape) -> Scale:
+    """dx -> dx."""
+    return Scale(shape, shape, ONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Left(LinMap):
+    """dx -> by @ dx."""
+
+    by: Expr
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.matmul(self.by, dx)
+
+    def pull(self, g: Expr) -> Expr:
+        if not g.shape:  # a row or a vector, times a column
+            return arrays.scaled(g, self.by if len(self.by.shape) == 1 else arrays.column(self.by))
+        if len(self.by.shape) == 2:
+            return arrays.matmul(arrays.transpose(self.by), g)
+        if len(self.codomain) == 1:
+            return arrays.outer(self.by, g)
+        return arrays.transpose(arrays.matmul(arrays.transpose(g), self.by))  # column times row
+
+    def _matrix(self) -> Expr:
+        return self.by
+
+
+@dataclass(frozen=True, slots=True)
+class Right(LinMap):
+    """dx -> dx @ by."""
+
+    by: Expr
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.matmul(dx, self.by)
+
+    def pull(self, g: Expr) -> Expr:
+        if not g.shape:  # a row or a vector, times a column
+            row = len(self.domain) == 2
+            return arrays.scaled(g, arrays.transpose(self.by) if row else self.by)
+        if len(self.by.shape) == 1:
+            return arrays.outer(g, self.by)
+        if len(self.domain) == 2:
+            return arrays.matmul(g, arrays.transpose(self.by))
+        if len(g.shape) == 1:
+            return arrays.matmul(self.by, g)
+        return arrays.matmul(g, arrays.column(self.by))  # column times row
+
+    def _matrix(self) -> Expr:
+        return arrays.transpose(self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Inner(LinMap):
+    """dx -> <by, dx>, the sum of the products of entries: a row."""
+
+    by: Expr
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.dot(self.by, dx)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.scaled(g, self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Along(LinMap):
+    """ds -> ds * by for a scalar s: a column."""
+
+    by: Expr
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.scaled(dx, self.by)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.dot(self.by, g)
+
+
+@dataclass(frozen=True, slots=True)
+class Outer(LinMap):
+    """dx -> outer(dx, by), or outer(by, dx) where dx is `second`."""
+
+    by: Expr
+    second: bool = False
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.outer(self.by, dx) if self.second else arrays.outer(dx, self.by)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.matmul(arrays.transpose(g) if self.second else g, self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose(LinMap):
+    """dX -> dX'; a vector becomes a row."""
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.transpose(dx)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.column(g) if len(self.domain) == 1 else arrays.transpose(g)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(LinMap):
+    """dx -> its sum over `axis`, or over all entries."""
+
+    axis: int | None = None
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.total(dx, self.axis)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.spread(g, self.domain, self.axis)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread(LinMap):
+    """dx -> dx repeated along the new `axis`, or as NumPy broadcasts: the adjoint of a sum."""
+
+    axis: int | None = None
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.spread(dx, self.codomain, self.axis)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.gathered(g, self.domain, self.axis)
+
+    def _matrix(self) -> Expr:
+        # From one entry to many.
+        return filled("ones", (*self.codomain, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class ToDiagonal(LinMap):
+    """dx -> diag(dx), a matrix."""
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.diag(dx)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.diagonal(g)
+
+
+@dataclass(frozen=True, slots=True)
+class OfDiagonal(LinMap):
+    """dX -> the diagonal of dX."""
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.diagonal(dx)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.diag(g)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick(LinMap):
+    """dx -> dx[places]: an entry, or a row of a matrix."""
+
+    places: tuple[Expr, ...]
+
+    def push(self, dx: Expr) -> Expr:
+        if arrays.is_zero(dx):
+            return arrays.zeros(self.codomain)
+        return apply(lookup("index"), dx, *self.places)
+
+    def pull(self, g: Expr) -> Expr:
+        units = [arrays.unit(dim, place) for dim, place in zip(self.domain, self.places)]
+        if len(self.domain) == 1:
+            return arrays.scaled(g, units[0])
+        if self.codomain:
+            return arrays.outer(units[0], g)
+        return arrays.scaled(g, arrays.outer(*units))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(LinMap):
+    """dx -> dx[a:b, …], `bounds` of each axis in turn."""
+
+    bounds: tuple[Expr, ...]
+
+    def push(self, dx: Expr) -> Expr:
+        if arrays.is_zero(dx):
+            return arrays.zeros(self.codomain)
+        return apply(lookup("slice"), dx, *self.bounds)
+
+    def pull(self, g: Expr) -> Expr:
+        if arrays.is_zero(g):
+            return arrays.zeros(self.domain)
+        concat = lookup("concat")
+        for axis in range(len(self.bounds) // 2):
+            low, high = self.bounds[2 * axis : 2 * axis + 2]
+            after = sub(size(self.domain[axis]), high)
+            parts = [g]
+            if low is not ZERO:
+                parts.insert(0, self._gap(g, axis, low))
+            if after is not ZERO:
+                parts.append(self._gap(g, axis, after))
+            if len(parts) > 1:
+                g = apply(concat, const(axis), *parts)
+        return g
+
+    @staticmethod
+    def _gap(g: Expr, axis: int, length: Expr) -> Expr:
+        lengths = [length if i == axis else size(dim) for i, dim in enumerate(g.shape)]
+        return apply(lookup("zeros"), *lengths)
+
+    def _matrix(self) -> Expr:
+        return apply(lookup("slice"), arrays.eye(self.domain[0]), *self.bounds[:2],
+                     ZERO, size(self.domain[0]))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place(LinMap):
+    """dx -> an array that is dx from `low` on along `axis`, else 0: the adjoint of a cut."""
+
+    axis: int
+    low: Expr
+
+    def _bounds(self) -> tuple[Expr, ...]:
+        bounds: list[Expr] = []
+        for i, dim in enumerate(self.domain):
+            low = self.low if i == self.axis else ZERO
+            bounds += low, add(low, size(dim))
+        return tuple(bounds)
+
+    def push(self, dx: Expr) -> Expr:
+        return Cut(self.codomain, self.domain, self._bounds()).pull(dx)
+
+    def pull(self, g: Expr) -> Expr:
+        return Cut(self.codomain, self.domain, self._bounds()).push(g)
+
+    def _matrix(self) -> Expr:
+        return arrays.transpose(Cut(self.codomain, self.domain, self._bounds())._matrix())
+
+
+@dataclass(frozen=True, slots=True)
+class Compose(LinMap):
+    """One map after the other: the first in `maps` is applied first."""
+
+    maps: tuple[LinMap, ...]
+
+    def push(self, dx: Expr) -> Expr:
+        return reduce(lambda x, m: m.push(x), self.maps, dx)
+
+    def pull(self, g: Expr) -> Expr:
+        return reduce(lambda x, m: m.pull(x), reversed(self.maps), g)
+
+    def matrix(self) -> Expr | None:
+        factors = [m.matrix() for m in self.maps]
+        product = None
+        for factor in factors:
+            if factor is None:
+                return LinMap.matrix(self) if not (self.domain and self.codomain) else None
+            product = factor if product is None else product_of(factor, product)
+        return product
+
+
+@dataclass(frozen=True, slots=True)
+class Plus(LinMap):
+    """The sum of maps."""
+
+    maps: tuple[LinMap, ...]
+
+    def push(self, dx: Expr) -> Expr:
+        return reduce(arrays.plus, [m.push(dx) for m in self.maps])
+
+    def pull(self, g: Expr) -> Expr:
+        return reduce(arrays.plus, [m.pull(g) for m in self.maps])
+
+    def matrix(self) -> Expr | None:
+        terms = [m.matrix() for m in self.maps]
+        known = [t for t in terms if t is not None]
+        return reduce(arrays.plus, known) if len(known) == len(terms) else None
+
+
+def product_of(a: Expr, b: Expr) -> Expr:
+    """The product of two Jacobians, `a` after `b`: a column times a row is a matrix.
+
+    >>> from chainrule.core.expr import symbol
+    >>> product_of(symbol("a", ("m",)), arrays.transpose(symbol("b", ("n",))))
+    outer(a, b)
+    """
+    if not a.shape or not b.shape:
+        return arrays.scaled(a, b) if not a.shape else arrays.scaled(b, a)
+    if len(a.shape) == 1 and len(b.shape) == 2:
+        return arrays.outer(a, arrays.column(b))
+    return arrays.matmul(a, b)
+
+
+def compose(*maps: LinMap) -> LinMap:
+    """Maps one after the other, the first applied first; identities are dropped."""
+    flat: list[LinMap] = []
+    for m in maps:
+        if isinstance(m, Zero):
+            return Zero(maps[0].domain, maps[-1].codomain)
+        if isinstance(m, Compose):
+            flat += m.maps
+        elif not (isinstance(m, Scale) and m.by is ONE):
+            flat.append(m)
+    if not flat:
+        return identity(maps[0].domain)
+    return flat[0] if len(flat) == 1 else Compose(maps[0].domain, maps[-1].codomain, tuple(flat))
+
+
+def elementwise(partial: Expr, domain: Shape, codomain: Shape) -> LinMap:
+    """The map of a function of entries with this partial derivative.
+
+    An argument of smaller shape is repeated first.
+    """
+    if arrays.is_zero(partial):
+        return Zero(domain, codomain)
+    scale = Scale(codomain, codomain, partial)
+    return scale if domain == codomain else compose(Spread(domain, codomain), scale)
+
+
+def negated(m: LinMap) -> LinMap:
+    """The map with its sign changed."""
+    return compose(m, Scale(m.codomain, m.codomain, MINUS_ONE))
