@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from time import perf_counter
 from typing import Any, Literal, TextIO
 
 from chainrule.checking import verify as oracles
 from chainrule.checking.joints import joints
 from chainrule.checking.numbers import at_point
 from chainrule.checking.to_sympy import to_sympy
-from chainrule.core.errors import ChainruleError, DomainError, UnsupportedError, UsageError
+from chainrule.core.errors import ChainruleError, DomainError, UsageError
 from chainrule.core.expr import Expr, Number, free_symbols, symbol
 from chainrule.derivation.build import build
 from chainrule.derivation.steps import Derivation as Data
@@ -44,7 +45,7 @@ from chainrule.render.latex import latex as latex_of
 from chainrule.render.page import page, verification_block
 from chainrule.render.text import text
 from chainrule.syntax.names import canonical_name
-from chainrule.syntax.parser import parse
+from chainrule.syntax.parser import parse, parse_symbols
 
 __all__ = [
     "ChainruleError",
@@ -242,7 +243,8 @@ def derive(
         verify: `symbolic` (SymPy and numbers), `numeric`, or `off`.
         strict: make every ambiguous reading an error.
         latex_input: read the text as LaTeX; None: where it has a backslash.
-        timeout: seconds for the verification; what is cut short is `unverified`.
+        timeout: seconds for simplification and verification together. A result that could not
+            be simplified in time says so; what could not be verified is `unverified`.
 
     Raises:
         ChainruleError: with a line, a column and a hint where it is about the text.
@@ -250,6 +252,10 @@ def derive(
     >>> print(derive("[x1*x2, sin(x1)]", jvp="h1, h2").expression)
     [h1*x2 + h2*x1; h1*cos(x1)]
     """
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"the timeout is {timeout}", hint="give a positive number of seconds")
+    started = perf_counter()
+    deadline = float("inf") if timeout is None else started + timeout
     program = program_of(source, latex_input, strict)
     point = point_of(at, program)
     try:
@@ -258,6 +264,7 @@ def derive(
             expand_powers=expand_powers, layout=layout, order=order,
             direction=components_of(jvp, program), weights=components_of(vjp, program),
             max_paths=max_paths, point=point,
+            deadline=deadline,
         )  # fmt: skip
     except DomainError as error:
         if error.at is None or error.needs is None:
@@ -266,7 +273,9 @@ def derive(
             f"`{text(error.at)}` is nowhere a real number: it needs {text(error.needs)}",
             at=error.at, needs=error.needs,
         ) from None  # fmt: skip
-    return Derivation(replace(data, joints=joints(data)), verify, timeout)
+    data = replace(data, joints=joints(data, deadline))
+    left = None if timeout is None else max(0.0, deadline - perf_counter())
+    return Derivation(data, verify, left)
 
 
 def gradient(source: Source, wrt: Names = (), **options: Any) -> Derivation:
@@ -328,10 +337,12 @@ def symbols(names: str) -> Any:
     >>> x, y = symbols("x, y")
     >>> print(derive(x**2 * y, wrt=[x]).expression)
     2*x*y
+    >>> W, v = symbols("W: matrix(m, n), v: vector(n)")
+    >>> (W @ v).shape
+    ('m',)
     """
     if ":" in names:
-        raise UnsupportedError(
-            "symbols with a shape: not yet", hint="write scalars: symbols('x, y')"
-        )
-    found = tuple(symbol(canonical_name(n)) for n in names.replace(",", " ").split())
+        found = parse_symbols(names)
+    else:
+        found = tuple(symbol(canonical_name(n)) for n in names.replace(",", " ").split())
     return found[0] if len(found) == 1 else found

@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-paths", type=int, default=None, metavar="N", help="list at most N paths")
     add("--verify", choices=("symbolic", "numeric", "off"), default="symbolic",
         help="by SymPy and numbers, by numbers, or not")  # fmt: skip
-    add("--timeout", type=float, default=None, metavar="S", help="seconds for the verification")
+    add("--timeout", type=float, default=None, metavar="S", help="seconds to simplify and verify")
     add("--latex-input", action="store_true", help="read EXPR as LaTeX")
     add("--strict", action="store_true", help="make every ambiguous reading an error")
     add("--format", choices=_FORMATS, default=None, help="text unless -o says otherwise")

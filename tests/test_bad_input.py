@@ -201,12 +201,6 @@ def test_every_function_alone_needs_an_argument(spelling: str) -> None:
     assert caught.value.column == 5
 
 
-@pytest.mark.parametrize("name", sorted(mistakes.ARRAY_FUNCTIONS))
-def test_functions_of_arrays_are_not_read_yet(name: str) -> None:
-    with pytest.raises(errors.UnsupportedError, match="arrays are not read yet"):
-        parse(f"{name}(x)")
-
-
 # ---- size and depth: an answer or an error in bounded time, and never a deep stack
 
 DEEP, LONG = 100_000, 10_000

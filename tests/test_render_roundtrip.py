@@ -37,6 +37,20 @@ def test_brackets_and_signs_for_the_eye_change_nothing(e: Expr) -> None:
     assert parse_expression(text(e, explicit=True, signs=True), latex=False) is e
 
 
+@given(strategies.arrays())
+def test_text_of_arrays_is_read_back(e: Expr) -> None:
+    program = parse(f"{strategies.DECLARATIONS}; {text(e)}", latex=False)
+    assert program.assignments[-1][1] is e
+    assert not program.notices
+
+
+@given(strategies.arrays())
+def test_arrays_have_a_typeset_form(e: Expr) -> None:
+    shown = latex(e)
+    assert shown.count("{") == shown.count("}")
+    assert shown.count(r"\left") == shown.count(r"\right")
+
+
 cube, square = apply(POW, x, const(3)), apply(POW, x, TWO)
 WRITTEN = [
     (op("ln", apply(POW, op("sin", cube), TWO)), "ln(sin(x^3)^2)"),

@@ -45,7 +45,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class _Estimate:
+class Estimate:
     """A value, how wrong rounding may have made it, and whether it was too large to have."""
 
     value: Any
@@ -191,7 +191,7 @@ class _Comparison:
 
     def error_at(self, point: Point, step: int) -> float | None:
         """The greatest relative error at the point; None where nothing can be said."""
-        errors = [_error(a, b) for a, b, _ in self._pairs(_Values(self, point, step))]
+        errors = [relative_error(a, b) for a, b, _ in self._pairs(_Values(self, point, step))]
         return max((e for e in errors if e is not None), default=None)
 
     def witness(self, point: Point) -> str:
@@ -199,11 +199,11 @@ class _Comparison:
         fine = self._pairs(_Values(self, point, 2 * _STEP))
         finer = self._pairs(_Values(self, point, 3 * _STEP))
         for i, ((a, b, place), (a2, b2, _)) in enumerate(zip(fine, finer, strict=True)):
-            if not (_error(a, b) and _error(a2, b2) and _settled(a, a2) and _settled(b, b2)):
+            if not (relative_error(a, b) and relative_error(a2, b2) and settled(a, a2) and settled(b, b2)):
                 continue
             if a.value is not None or not self._is_rounded_away(point, i):
                 at = f"at {in_words(point)}: " if point else ""
-                return f"{at}{place}{_digits(a.value)}, numerically {_digits(b.value)}"
+                return f"{at}{place}{digits_of(a.value)}, numerically {digits_of(b.value)}"
         return ""
 
     def _is_rounded_away(self, point: Point, i: int) -> bool:
@@ -211,12 +211,12 @@ class _Comparison:
         precise = list(self._pairs(_Values(self, point, _PRECISE * _STEP)))
         return precise[i][0].value is not None
 
-    def _pairs(self, values: _Values) -> Iterator[tuple[_Estimate, _Estimate, str]]:
+    def _pairs(self, values: _Values) -> Iterator[tuple[Estimate, Estimate, str]]:
         if self.manner:
             return self._pairs_by_direction(values)
         return self._pairs_by_claim(values)
 
-    def _pairs_by_claim(self, values: _Values) -> Iterator[tuple[_Estimate, _Estimate, str]]:
+    def _pairs_by_claim(self, values: _Values) -> Iterator[tuple[Estimate, Estimate, str]]:
         weight = dict(zip(self.weights, values.weights, strict=True))
         for claim, claimed in zip(self.claims, values.claims, strict=True):
             plain, gathered = _by_function(claim.target)
@@ -226,9 +226,9 @@ class _Comparison:
                 terms.append((values.m.one, values.along(f, [components])))
             yield claimed, _combined(values.m, terms), claim.place
 
-    def _pairs_by_direction(self, values: _Values) -> Iterator[tuple[_Estimate, _Estimate, str]]:
+    def _pairs_by_direction(self, values: _Values) -> Iterator[tuple[Estimate, Estimate, str]]:
         m = values.m
-        by_function: dict[int, list[tuple[tuple[str, ...], _Estimate]]] = {}
+        by_function: dict[int, list[tuple[tuple[str, ...], Estimate]]] = {}
         for claim, claimed in zip(self.claims, values.claims, strict=True):
             _, f, by = claim.target.terms[0]
             by_function.setdefault(f, []).append((by, claimed))
@@ -261,7 +261,7 @@ class _Values:
         self._known: dict[Shift, tuple[list[Any], Any, bool]] = {}
         self._tape = comparison.functions
         found, noise, clamped = self._run(comparison.claimed, self._point)
-        estimates = [_Estimate(value, noise, clamped) for value in found]
+        estimates = [Estimate(value, noise, clamped) for value in found]
         self.claims = estimates[: len(comparison.claims)]
         self.weights = found[len(comparison.claims) :]
 
@@ -278,25 +278,25 @@ class _Values:
             self._known[shift] = self._run(self._tape, values)
         return self._known[shift]
 
-    def _difference(self, f: int, order: int, terms: Sequence[tuple[int, Shift]]) -> _Estimate:
+    def _difference(self, f: int, order: int, terms: Sequence[tuple[int, Shift]]) -> Estimate:
         scale = (2 * self._step) ** order
         total = noise = self.m.zero
         for factor, shift in terms:
             found, rounding, clamped = self._shifted(shift)
             if found[f] is None:
-                return _Estimate(None, noise, clamped)
+                return Estimate(None, noise, clamped)
             total += factor * found[f]
             noise = max(noise, rounding)
-        return _Estimate(total / scale, noise / scale)
+        return Estimate(total / scale, noise / scale)
 
-    def partial(self, f: int, by: tuple[str, ...]) -> _Estimate:
+    def partial(self, f: int, by: tuple[str, ...]) -> Estimate:
         """The partial derivative of function number `f` by the variables `by`."""
         return self._difference(f, len(by), _stencil(by))
 
-    def along(self, f: int, directions: Sequence[Sequence[tuple[str, Any]]]) -> _Estimate:
+    def along(self, f: int, directions: Sequence[Sequence[tuple[str, Any]]]) -> Estimate:
         """The derivative of function number `f` along one direction after another."""
         if any(c is None for direction in directions for _, c in direction):
-            return _Estimate(None, self.m.zero)
+            return Estimate(None, self.m.zero)
         terms = []
         for signs in product((1, -1), repeat=len(directions)):
             shift: dict[str, Any] = {}
@@ -335,17 +335,17 @@ def _by_function(target: Target) -> tuple[Plain, Gathered]:
     return plain, gathered
 
 
-def _combined(m: Any, terms: Sequence[tuple[Any, _Estimate]]) -> _Estimate:
+def _combined(m: Any, terms: Sequence[tuple[Any, Estimate]]) -> Estimate:
     total = noise = m.zero
     for weight, estimate in terms:
         if weight is None or estimate.value is None:
-            return _Estimate(None, noise, estimate.clamped)
+            return Estimate(None, noise, estimate.clamped)
         total += weight * estimate.value
         noise += abs(weight) * estimate.noise
-    return _Estimate(total, noise)
+    return Estimate(total, noise)
 
 
-def _error(claimed: _Estimate, numerical: _Estimate) -> float | None:
+def relative_error(claimed: Estimate, numerical: Estimate) -> float | None:
     """The relative error; None where the differences or the rounding leave it open."""
     if numerical.value is None or (claimed.value is None and claimed.clamped):
         return None
@@ -361,12 +361,13 @@ def _error(claimed: _Estimate, numerical: _Estimate) -> float | None:
     return float(gap / size) if gap > noise else 0.0
 
 
-def _settled(a: _Estimate, b: _Estimate) -> bool:
+def settled(a: Estimate, b: Estimate) -> bool:
     """Whether two estimates of one value agree."""
     if a.value is None or b.value is None:
         return a.value is b.value
     return bool(abs(a.value - b.value) <= 1e-10 * abs(b.value) + a.noise + b.noise)
 
 
-def _digits(value: Any) -> str:
+def digits_of(value: Any) -> str:
+    """A number as a witness shows it."""
     return "undefined" if value is None else f"{float(value):.6g}"

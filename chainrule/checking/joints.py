@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from time import perf_counter
 from typing import Any
 
 from chainrule.checking.numbers import evaluate
@@ -19,12 +20,12 @@ _DIGITS = 12
 _TOLERANCE = 1e-9
 
 
-def joints(derivation: Derivation) -> tuple[Joint, ...]:
+def joints(derivation: Derivation, deadline: float = float("inf")) -> tuple[Joint, ...]:
     """The joints of functions of one variable, at kinks where it equals a number.
 
     Values and slopes are those of the derivation's function and of its result, 1e-25 to
     either side, at 50 digits. Where they differ a little farther out, as those of x*sin(1/x)
-    or sqrt(abs(x)) do at 0, nothing is said.
+    or sqrt(abs(x)) do at 0, nothing is said; nor past the deadline.
     """
     d = derivation
     if d.result.kind != "derivative" or len(d.variables) != 1 or not d.kinks:
@@ -36,7 +37,9 @@ def joints(derivation: Derivation) -> tuple[Joint, ...]:
             continue
         if any(len(by) != 1 for row in d.targets for t in row for _, _, by in t.terms):
             continue
-        for at in sorted(set(_locations(derivation))):
+        for at in sorted(set(_locations(derivation, deadline))):
+            if perf_counter() > deadline:
+                break
             shifts = (-_NEAR, 0, _NEAR, -_FARTHER, _FARTHER)
             rows = [evaluate([function, slope], {d.variables[0]: at + h}) for h in shifts]
             values = _rounded([row[0] for row in rows])
@@ -70,10 +73,12 @@ def _settled(near: Sequence[float], farther: Sequence[float]) -> bool:
     return all(abs(a - b) <= _TOLERANCE * (1 + abs(a)) for a, b in zip(near, farther, strict=True))
 
 
-def _locations(derivation: Derivation) -> Iterator[Fraction]:
+def _locations(derivation: Derivation, deadline: float) -> Iterator[Fraction]:
     """The values of the variable at kinks `a == b` where a - b is m x + k."""
     for kink in derivation.kinks:
         assert isinstance(kink.where, Apply)
+        if perf_counter() > deadline:
+            return
         distance = simplify(sub(*kink.where.args)).result
         symbols = free_symbols([distance])
         if len(symbols) != 1 or symbols[0].name != derivation.variables[0]:

@@ -67,21 +67,21 @@ class Tape:
         self.magnitude, self.clamped = 0, False
         for place, leaf in zip(self._leaf_places, self._leaves, strict=True):
             if isinstance(leaf, Const):
-                found[place], tops[place] = self._kept(m, _number(m, leaf.value))
+                found[place], tops[place] = self._kept(m, number(m, leaf.value))
             elif isinstance(leaf, Sym) and leaf.name in values:
-                found[place], tops[place] = self._kept(m, _number(m, values[leaf.name]))
+                found[place], tops[place] = self._kept(m, number(m, values[leaf.name]))
         for count, (place, function, slots, notation) in enumerate(self._calls):
             if not count % 32 and perf_counter() > self._deadline:
                 raise TimeoutError
             operands = [found[slot] for slot in slots]
             if notation == "piecewise":
-                found[place], tops[place] = _branch(operands, [tops[slot] for slot in slots])
+                found[place], tops[place] = branch(operands, [tops[slot] for slot in slots])
                 continue
             for operand in operands:
                 if operand is None:
                     break
             else:
-                if notation not in _PLAIN and self._too_large(notation, [tops[s] for s in slots]):
+                if notation not in _PLAIN and too_large(notation, [tops[s] for s in slots]):
                     self.clamped = True
                     continue
                 try:
@@ -94,31 +94,41 @@ class Tape:
                     found[place], tops[place] = self._kept(m, value)
         return [found[place] for place in self._roots]
 
-    @staticmethod
-    def _too_large(notation: str, tops: list[int]) -> bool:
-        if notation == "power":
-            return tops[1] > _LARGEST_EXPONENT
-        return max(tops, default=0) > _LARGEST_ARGUMENT
-
     def _kept(self, m: Any, value: Any) -> tuple[Any, int]:
-        """The value if it is real, finite and in range, with its binary exponent."""
-        if isinstance(value, int):
-            value = m.mpf(value)
-        parts = getattr(value, "_mpf_", None)
-        if parts is None:
-            return None, 0
-        _, mantissa, exponent, bits = parts
-        if not mantissa:
-            return (None, 0) if exponent else (value, _SMALLEST_RESULT)
-        top = exponent + bits
-        if top > _LARGEST_RESULT:
-            self.clamped = True
-            return None, 0
-        if top < _SMALLEST_RESULT:
-            return m.zero, _SMALLEST_RESULT
+        value, top = kept(m, value)
         if top > self.magnitude:
-            self.magnitude = top
+            if value is None:
+                self.clamped = True
+            else:
+                self.magnitude = top
         return value, top
+
+
+def kept(m: Any, value: Any) -> tuple[Any, int]:
+    """The value if it is real, finite and in range, else None; and its binary exponent."""
+    if isinstance(value, int):
+        value = m.mpf(value)
+    parts = getattr(value, "_mpf_", None)
+    if parts is None:
+        return None, 0
+    _, mantissa, exponent, bits = parts
+    if not mantissa:
+        return (None, 0) if exponent else (value, _SMALLEST_RESULT)
+    top = exponent + bits
+    if top > _LARGEST_RESULT:
+        return None, top
+    if top < _SMALLEST_RESULT:
+        return m.zero, _SMALLEST_RESULT
+    return value, top
+
+
+def too_large(notation: str, tops: Sequence[int]) -> bool:
+    """Whether mpmath would work for long at a function of numbers with these exponents."""
+    if notation in _PLAIN:
+        return False
+    if notation == "power":
+        return tops[1] > _LARGEST_EXPONENT
+    return max(tops, default=0) > _LARGEST_ARGUMENT
 
 
 def context(digits: int) -> Any:
@@ -153,7 +163,8 @@ def at_point(roots: Sequence[Expr], values: Mapping[str, Number]) -> list[float 
     return out
 
 
-def _number(m: Any, value: Any) -> Any:
+def number(m: Any, value: Any) -> Any:
+    """The number in the context `m`; a float is the decimal number it prints as."""
     if isinstance(value, Fraction):
         return m.mpf(value.numerator) / value.denominator
     if isinstance(value, float):
@@ -161,7 +172,7 @@ def _number(m: Any, value: Any) -> Any:
     return m.mpf(value)
 
 
-def _branch(operands: list[Any], tops: list[int]) -> tuple[Any, int]:
+def branch(operands: list[Any], tops: list[int]) -> tuple[Any, int]:
     """The first branch whose condition holds; the others may well be undefined."""
     for i in range(0, len(operands) - 1, 2):
         condition = operands[i + 1]

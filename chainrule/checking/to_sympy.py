@@ -13,7 +13,7 @@ from chainrule.core.table.abstract import AbstractOperator
 from chainrule.core.table.special import DIGAMMA, GAMMA, POLYGAMMA
 
 _LARGEST = 1 << 1000
-_BITS = 8192
+MANY_BITS = 8192  # of a power of numbers, which SymPy writes out
 _WRITTEN_OUT = 1000
 
 
@@ -67,7 +67,7 @@ def converted(roots: Sequence[Expr], names: Mapping[str, Any], *, named: bool = 
         assert isinstance(node, Apply)
         if node.op.notation == "power" and args[0].is_Rational and args[1].is_Rational:
             bits = max(int(args[0].p).bit_length(), int(args[0].q).bit_length())
-            if bits * abs(args[1]) > _BITS:
+            if bits * abs(args[1]) > MANY_BITS:
                 raise Declined("a constant has too many digits")
         if named and isinstance(node.op, AbstractOperator):
             return _named(node.op, args)

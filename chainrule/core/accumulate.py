@@ -48,6 +48,7 @@ def cotangents(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Iterable[Expr]) ->
         for slot, argument in enumerate(node.args):
             if argument in active:
                 term = edge(node, slot).pull(bar)
+                assert term.shape == argument.shape, (node, slot)
                 if not arrays.is_zero(term):
                     terms.setdefault(argument, []).append(term)
     return found

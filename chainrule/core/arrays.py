@@ -8,9 +8,10 @@ where a person writes them.
 from __future__ import annotations
 
 from chainrule.core.arithmetic import DIV, MUL, NEG, add, div, filled, mul, neg, size
-from chainrule.core.expr import ONE, ZERO, Expr, apply, const
+from chainrule.core.errors import UnsupportedError
+from chainrule.core.expr import ONE, ZERO, Const, Expr, Sym, apply, const
 from chainrule.core.ops import Operator, lookup
-from chainrule.core.shape import Dim, Shape
+from chainrule.core.shape import Dim, Shape, dimension
 
 
 def _row(name: str) -> Operator:
@@ -47,6 +48,42 @@ def count(shape: Shape) -> Expr:
     for dim in shape:
         product = mul(product, size(dim))
     return product
+
+
+def dim_of(node: Expr) -> Dim:
+    """The dimension that a scalar expression is: the inverse of `size`.
+
+    Raises:
+        UnsupportedError: it is not a sum of names and whole numbers.
+
+    >>> dim_of(size("n") + 1 - size("m"))
+    '- m + n + 1'
+    """
+    terms: dict[str, int] = {}
+    stack: list[tuple[Expr, int]] = [(node, 1)]
+    while stack:
+        part, count = stack.pop()
+        if isinstance(part, Const) and isinstance(part.value, int):
+            terms[""] = terms.get("", 0) + count * part.value
+        elif isinstance(part, Sym) and not part.shape:
+            terms[part.name] = terms.get(part.name, 0) + count
+        elif part.op is not None and part.op.name in ("add", "sub"):
+            stack.append((part.args[0], count))
+            stack.append((part.args[1], count if part.op.name == "add" else -count))
+        elif part.op is not None and part.op.name == "neg":
+            stack.append((part.args[0], -count))
+        elif (
+            part.op is not None
+            and part.op.name == "mul"
+            and isinstance(part.args[0], Const)
+            and isinstance(part.args[0].value, int)
+        ):
+            stack.append((part.args[1], count * part.args[0].value))
+        else:
+            raise UnsupportedError(
+                "a dimension is a sum of names and whole numbers", hint="write it as n, 3 or n + 1"
+            )
+    return dimension({name: count for name, count in terms.items() if count})
 
 
 def is_op(node: Expr, *names: str) -> bool:
@@ -144,7 +181,8 @@ def transpose(a: Expr) -> Expr:
     if rest is not a:
         return scaled(factor, transpose(rest))
     if is_op(a, "transpose"):
-        return a.args[0]
+        inner = a.args[0]
+        return inner if len(inner.shape) == 2 else outer(inner, ones((1,)))
     if is_op(a, "eye") or (is_op(a, "diag") and len(a.shape) == 2):
         return a
     if is_op(a, "ones", "zeros"):
@@ -272,6 +310,21 @@ def diagonal(a: Expr) -> Expr:
     return scaled(factor, apply(_row("diagonal"), rest))
 
 
+def frechet(a: Expr, direction: Expr) -> Expr:
+    """The derivative of expm at `a` in this direction; what commutes with `a` goes outside.
+
+    >>> from chainrule.core.expr import symbol
+    >>> frechet(symbol("A", ("n", "n")), eye("n"))
+    expm(A)
+    """
+    if is_zero(direction):
+        return zeros(a.shape)
+    factor, rest = factored(direction)
+    if is_op(rest, "eye"):
+        return scaled(factor, apply(_row("expm"), a))
+    return scaled(factor, apply(_row("expm_frechet"), a, rest))
+
+
 def plus(a: Expr, b: Expr) -> Expr:
     """The sum of two arrays of one shape; zeros are dropped."""
     if is_zero(a):
@@ -287,6 +340,8 @@ def spread(a: Expr, shape: Shape, axis: int | None = None) -> Expr:
     """The array repeated to a larger shape: along `axis`, or as NumPy broadcasts."""
     if a.shape == shape:
         return a
+    if a.shape == (1,) and axis is None:
+        a = entry(a)
     if not a.shape:
         return scaled(a, ones(shape))
     if len(a.shape) == 1:
@@ -304,6 +359,8 @@ def gathered(g: Expr, shape: Shape, axis: int | None = None) -> Expr:
         return g
     if not shape:
         return total(g)
+    if shape == (1,) and axis is None:
+        return shaped(total(g), shape)
     if len(shape) == 1:
         return total(g, 1 if axis == 1 else 0)
     if shape[0] == 1 and g.shape[0] != 1:
@@ -311,3 +368,22 @@ def gathered(g: Expr, shape: Shape, axis: int | None = None) -> Expr:
     if shape[1] == 1 and g.shape[1] != 1:
         g = matmul(g, ones((g.shape[1], 1)))
     return g
+
+
+def entry(a: Expr) -> Expr:
+    """The only entry of an array that has one."""
+    factor, rest = factored(a)
+    if is_op(rest, "ones", "zeros"):
+        return factor if is_op(rest, "ones") else ZERO
+    return mul(factor, apply(_row("index"), rest, *[ZERO] * len(rest.shape)))
+
+
+def shaped(a: Expr, shape: Shape) -> Expr:
+    """An array of one entry in another shape of one entry; every other as it is.
+
+    Products drop axes of length 1, of which the shape of a variable may have some.
+    """
+    if a.shape == shape:
+        return a
+    assert {*a.shape, *shape} == {1}, (a.shape, shape)
+    return scaled(entry(a) if a.shape else a, ones(shape))

@@ -11,6 +11,7 @@ a bracket is not closed
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,12 @@ class ChainruleError(Exception):
     Attributes:
         message: one line.
         span, source: the place in the text, where there is one.
-        line, column: the same, counted from 1.
+        others: further places that are pointed at.
+        line, column: the (first) place, counted from 1.
         hint: what to write instead.
     """
+
+    others: tuple[Span, ...] = ()
 
     def __init__(
         self, message: str, span: Span | None = None, source: str = "", hint: str = ""
@@ -49,7 +53,7 @@ class ChainruleError(Exception):
         self.column: int | None = start - source.rfind("\n", 0, start) if span else None
 
     def __str__(self) -> str:
-        frame = _frame(self.source, self.span) if self.span is not None else []
+        frame = [] if self.span is None else _frame(self.source, (self.span, *self.others))
         gutter = frame[0].index("|") * " " if frame else ""
         return "\n".join([self.message, *frame, *([f"{gutter}= {self.hint}"] if self.hint else [])])
 
@@ -81,7 +85,16 @@ class DomainError(ChainruleError):
 
 
 class ShapeError(ChainruleError):
-    """Arrays whose shapes do not fit: `shapes` of the operands, in order."""
+    """Arrays whose shapes do not fit: `shapes` of the operands, in order.
+
+    >>> text = "y = W @ x"
+    >>> print(ShapeError("they do not fit", Span(4, 5), text, "write W' @ x", others=(Span(8, 9),)))
+    they do not fit
+      |
+    1 | y = W @ x
+      |     ^   ^
+      = write W' @ x
+    """
 
     def __init__(
         self,
@@ -91,9 +104,10 @@ class ShapeError(ChainruleError):
         hint: str = "",
         *,
         shapes: tuple[Shape, ...] = (),
+        others: tuple[Span, ...] = (),
     ) -> None:
         super().__init__(message, span, source, hint)
-        self.shapes = shapes
+        self.shapes, self.others = shapes, others
 
 
 class UsageError(ChainruleError):
@@ -122,27 +136,42 @@ def _width(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(c) != 0 for c in text)
 
 
-def _frame(source: str, span: Span) -> list[str]:
-    start = min(span.start, len(source))
-    first = source.rfind("\n", 0, start) + 1
-    last = source.find("\n", start)
-    last = len(source) if last < 0 else last
-    end = max(min(span.end, last), start)
-    number = str(source.count("\n", 0, start) + 1)
-    # A long line is shown around the place.
-    left, right = first, last
-    cut_left = cut_right = ""
-    if right - left > _WIDEST:
-        left = max(first, start - _WIDEST // 2)
-        right = min(last, left + _WIDEST)
-        cut_left, cut_right = "…" * (left > first), "…" * (right < last)
-        end = min(end, right)
-    before = cut_left + _printable(source[left:start])
-    place = _printable(source[start:end])
-    after = _printable(source[end:right]) + cut_right
-    gutter = " " * len(number)
-    return [
-        f"{gutter} |",
-        f"{number} | {before}{place}{after}".rstrip(),
-        f"{gutter} | {' ' * _width(before)}{'^' * max(1, _width(place))}",
-    ]
+def _frame(source: str, spans: Sequence[Span]) -> list[str]:
+    """The lines of the places, with carets below each."""
+    lines: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for span in spans:
+        start = min(span.start, len(source))
+        first = source.rfind("\n", 0, start) + 1
+        last = source.find("\n", start)
+        last = len(source) if last < 0 else last
+        place = (start, max(min(span.end, last), start))
+        lines.setdefault((first, last), []).append(place)
+    numbers = [str(source.count("\n", 0, first) + 1) for first, _ in lines]
+    gutter = " " * max(map(len, numbers))
+    drawn = [f"{gutter} |"]
+    for number, ((first, last), places) in zip(numbers, lines.items(), strict=True):
+        shown, carets = _line(source, first, last, sorted(places))
+        drawn += f"{number:>{len(gutter)}} | {shown}".rstrip(), f"{gutter} | {carets}"
+    return drawn
+
+
+def _line(source: str, first: int, last: int, places: list[tuple[int, int]]) -> tuple[str, str]:
+    """A line and the carets below it; of a long line the parts around the places."""
+    whole = last - first <= _WIDEST
+    room = _WIDEST // len(places)
+    at, shown, carets = first, "", ""
+    for i, (start, end) in enumerate(places):
+        start = max(start, at)
+        left = at
+        if not whole and start - at > room // 2:
+            left, shown = start - room // 2, shown + "…"
+        end = min(max(end, start), last if whole else left + room)
+        shown += _printable(source[left:start])
+        carets += " " * (_width(shown) - len(carets))
+        shown += (place := _printable(source[start:end]))
+        carets += "^" * max(1, _width(place))
+        at = end
+        if i == len(places) - 1:
+            right = last if whole else min(last, max(left + room, end))
+            shown += _printable(source[end:right]) + "…" * (right < last)
+    return shown, carets

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import reduce
 
 from chainrule.core import arrays
-from chainrule.core.arithmetic import add, filled, size, sub
+from chainrule.core.arithmetic import filled, size
 from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Expr, apply, const
 from chainrule.core.ops import lookup
-from chainrule.core.shape import Shape
+from chainrule.core.shape import Dim, Shape, add_dims
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Zero(LinMap):
 
 @dataclass(frozen=True, slots=True)
 class Scale(LinMap):
-    """dx -> by .* dx: a diagonal. `by` is a scalar or has the shape of both ends."""
+    """dx -> by .* dx: a diagonal. `by` broadcasts to the shape of both ends."""
 
     by: Expr
 
@@ -80,7 +80,7 @@ class Scale(LinMap):
 
     def _matrix(self) -> Expr:
         if self.by.shape:
-            return arrays.diag(self.by)
+            return arrays.diag(arrays.spread(self.by, self.domain))
         return arrays.scaled(self.by, arrays.eye(self.domain[0]))
 
 
@@ -99,13 +99,11 @@ class Left(LinMap):
         return arrays.matmul(self.by, dx)
 
     def pull(self, g: Expr) -> Expr:
-        if not g.shape:  # a row or a vector, times a column
-            return arrays.scaled(g, self.by if len(self.by.shape) == 1 else arrays.column(self.by))
-        if len(self.by.shape) == 2:
-            return arrays.matmul(arrays.transpose(self.by), g)
-        if len(self.codomain) == 1:
+        if not g.shape:  # a row times a column
+            return arrays.scaled(g, arrays.column(self.by))
+        if len(self.by.shape) == len(g.shape) == 1:
             return arrays.outer(self.by, g)
-        return arrays.transpose(arrays.matmul(arrays.transpose(g), self.by))  # column times row
+        return arrays.shaped(arrays.matmul(arrays.transpose(self.by), g), self.domain)
 
     def _matrix(self) -> Expr:
         return self.by
@@ -121,15 +119,14 @@ class Right(LinMap):
         return arrays.matmul(dx, self.by)
 
     def pull(self, g: Expr) -> Expr:
-        if not g.shape:  # a row or a vector, times a column
-            row = len(self.domain) == 2
-            return arrays.scaled(g, arrays.transpose(self.by) if row else self.by)
+        if not g.shape:  # a row times a column
+            return arrays.scaled(g, arrays.transpose(self.by))
         if len(self.by.shape) == 1:
             return arrays.outer(g, self.by)
         if len(self.domain) == 2:
             return arrays.matmul(g, arrays.transpose(self.by))
         if len(g.shape) == 1:
-            return arrays.matmul(self.by, g)
+            return arrays.shaped(arrays.matmul(self.by, g), self.domain)
         return arrays.matmul(g, arrays.column(self.by))  # column times row
 
     def _matrix(self) -> Expr:
@@ -173,7 +170,21 @@ class Outer(LinMap):
         return arrays.outer(self.by, dx) if self.second else arrays.outer(dx, self.by)
 
     def pull(self, g: Expr) -> Expr:
-        return arrays.matmul(arrays.transpose(g) if self.second else g, self.by)
+        product = arrays.matmul(arrays.transpose(g) if self.second else g, self.by)
+        return arrays.shaped(product, self.domain)
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential(LinMap):
+    """dX -> the Fréchet derivative of the matrix exponential at `by`, in direction dX."""
+
+    by: Expr
+
+    def push(self, dx: Expr) -> Expr:
+        return arrays.frechet(self.by, dx)
+
+    def pull(self, g: Expr) -> Expr:
+        return arrays.frechet(arrays.transpose(self.by), g)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +262,9 @@ class Pick(LinMap):
         return apply(lookup("index"), dx, *self.places)
 
     def pull(self, g: Expr) -> Expr:
-        units = [arrays.unit(dim, place) for dim, place in zip(self.domain, self.places)]
+        units = [
+            arrays.unit(dim, place) for dim, place in zip(self.domain, self.places, strict=False)
+        ]
         if len(self.domain) == 1:
             return arrays.scaled(g, units[0])
         if self.codomain:
@@ -275,21 +288,20 @@ class Cut(LinMap):
             return arrays.zeros(self.domain)
         concat = lookup("concat")
         for axis in range(len(self.bounds) // 2):
-            low, high = self.bounds[2 * axis : 2 * axis + 2]
-            after = sub(size(self.domain[axis]), high)
+            low, high = map(arrays.dim_of, self.bounds[2 * axis : 2 * axis + 2])
+            after = add_dims(self.domain[axis], high, signs=(1, -1))
             parts = [g]
-            if low is not ZERO:
+            if low != 0:
                 parts.insert(0, self._gap(g, axis, low))
-            if after is not ZERO:
+            if after != 0:
                 parts.append(self._gap(g, axis, after))
             if len(parts) > 1:
                 g = apply(concat, const(axis), *parts)
         return g
 
     @staticmethod
-    def _gap(g: Expr, axis: int, length: Expr) -> Expr:
-        lengths = [length if i == axis else size(dim) for i, dim in enumerate(g.shape)]
-        return apply(lookup("zeros"), *lengths)
+    def _gap(g: Expr, axis: int, length: Dim) -> Expr:
+        return arrays.zeros((*g.shape[:axis], length, *g.shape[axis + 1 :]))
 
     def _matrix(self) -> Expr:
         return apply(lookup("slice"), arrays.eye(self.domain[0]), *self.bounds[:2],
@@ -306,8 +318,8 @@ class Place(LinMap):
     def _bounds(self) -> tuple[Expr, ...]:
         bounds: list[Expr] = []
         for i, dim in enumerate(self.domain):
-            low = self.low if i == self.axis else ZERO
-            bounds += low, add(low, size(dim))
+            low = arrays.dim_of(self.low) if i == self.axis else 0
+            bounds += size(low), size(add_dims(low, dim))
         return tuple(bounds)
 
     def push(self, dx: Expr) -> Expr:

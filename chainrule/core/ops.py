@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Notation = Literal[
     "function", "sum", "product", "fraction", "power", "prefix", "relation", "bars", "floor",
     "ceil", "root", "piecewise", "constant", "exponential", "logarithm", "matmul", "transpose",
-    "norm", "index", "slice", "reduction", "concat",
+    "norm", "index", "slice", "reduction", "concat", "inner", "outer", "inverse", "filled",
+    "unit",
 ]  # fmt: skip
 Parity = Literal["odd", "even", ""]
 
@@ -69,15 +70,18 @@ class Operator:
         partials: the local derivative for each argument, a function of the node and its
             arguments; for a variadic row one function of the node and the slot. Rows with
             partials act on arrays element by element.
-        shape: of the value, given the arguments; None for what acts element by element.
-        maps: for rows that do not, in place of partials: the linear map for each argument.
         rules: the textbook's name of the rule, one for all slots or one a slot.
         sympy: the counterpart, given the sympy module and the converted arguments.
         mpmath: the value, given the mpmath context and the arguments' values. It shares
             nothing with `partials`: it is what they are checked against.
         numpy: a stable NumPy expression over `{0}`, `{1}`, …; of a variadic row over `{args}`,
-            of cases over `{conditions}`, `{choices}` and `{default}`.
+            of cases over `{conditions}`, `{choices}` and `{default}`. `{axis}` is `axis=1` or
+            nothing (where a slot is an axis), `{shape}` a tuple of dimensions, `{places}` and
+            `{ranges}` what stands in square brackets, `{dtype}` the dtype of the inputs. Lines
+            before the last bind helpers, named by `{h0}`, `{h1}`, … An operand that stands more
+            than once has to be a name. float32 stays float32.
         notation: how it is set; `latex` is the head (`\\sin`) or the sign (`\\le`).
+        written: the spelling that is printed, where it is not the name.
         precedence: binding power of the notation (10 sums … 50 atoms).
         domain: relations under which the value is a real number.
         smooth: further relations under which the derivative is one.
@@ -91,6 +95,11 @@ class Operator:
         quotient: the rows g, h with this(u) = g(u)/h(u).
         square: the square of this by that of another row.
         source: where the derivative is written down.
+        shape: of the value, given the arguments; None for what acts element by element.
+        maps: for rows with a shape, in place of partials: the linear map for each argument, a
+            function of the node and its arguments; for a variadic row one function of the node
+            and the slot. `sympy` and `mpmath` are then given NumPy arrays of
+            numbers, and return one or, of constants, a nested list.
     """
 
     name: str
@@ -102,6 +111,7 @@ class Operator:
     numpy: str
     latex: str
     notation: Notation = "function"
+    written: str = ""
     precedence: int = 50
     spellings: tuple[str, ...] = ()
     domain: Callable[..., tuple[Expr, ...]] = _none

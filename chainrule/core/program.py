@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chainrule.core.errors import Span
-from chainrule.core.expr import Expr, Shape, substitute, symbol
+from chainrule.core.expr import Expr, Sym, substitute, symbol
+from chainrule.core.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Program:
         order: of `d^2/dx^2`.
         declared: shapes of declared names.
         notices: ambiguous places and how they were read.
+        dimensions: the names of dimensions, in order of appearance: scalars in expressions,
+            and never variables.
     """
 
     source: str
@@ -50,6 +53,14 @@ class Program:
     order: int = 1
     declared: Mapping[str, Shape] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    dimensions: tuple[str, ...] = ()
+
+    def symbol(self, name: str) -> Sym:
+        """The symbol that stands for a name in the expressions, with its shape."""
+        for known, expression in self.assignments:
+            if known == name:
+                return symbol(name, expression.shape)
+        return symbol(name, self.declared.get(name, ()))
 
     def written_out(self) -> dict[str, Expr]:
         """Each statement over the free names alone."""
@@ -57,5 +68,5 @@ class Program:
         out: dict[str, Expr] = {}
         for name, expression in self.assignments:
             (out[name],) = substitute([expression], known)
-            known[symbol(name)] = out[name]
+            known[symbol(name, expression.shape)] = out[name]
         return out

@@ -10,7 +10,7 @@ from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, symbol
 from chainrule.core.program import Program
 from chainrule.derivation.combine import Point, Stage, sum_of, transpose
 from chainrule.derivation.domain import ledger
-from chainrule.derivation.simplify import simplify
+from chainrule.derivation.simplify import Simplifier
 from chainrule.derivation.steps import (
     Derivation,
     Granularity,
@@ -46,6 +46,7 @@ def build(
     weights: Sequence[Expr] = (),
     max_paths: int | None = None,
     point: Point | None = None,
+    deadline: float = float("inf"),
 ) -> Derivation:
     """The derivation of the program's outputs by the variables, step by step.
 
@@ -61,6 +62,7 @@ def build(
         weights: a weight for each output: the gradient of their weighted sum.
         max_paths: list at most so many paths, and multiply along no more.
         point: values at which every formula also shows its number.
+        deadline: when to stop simplifying, as `time.perf_counter` tells it.
 
     Raises:
         UsageError: options that do not fit the program.
@@ -73,7 +75,10 @@ def build(
     if program.order > 1:
         order = program.order
     _check_request(names, outputs, order, direction, weights, point)
-    stage = Stage(program, names, granularity, expand_powers, 1, _letter(program, names, 0), point)
+    simplify = Simplifier(deadline)
+    stage = Stage(
+        program, names, granularity, expand_powers, 1, _letter(program, names, 0), point, simplify
+    )
     functions = tuple(stage.function(y) for y in outputs)
     domain, kinks = ledger(functions, [symbol(v) for v in names])
     budget = MAX_PATHS if max_paths is None else max_paths
@@ -87,14 +92,14 @@ def build(
     kind = _kind(len(outputs), len(names))
 
     if direction:
-        result = [[_weighted(row, direction)] for row in rows]
+        result = [[_weighted(row, direction, simplify)] for row in rows]
         targets = [[_target(zip(direction, [(i, (v,)) for v in names], strict=True))]
                    for i in range(len(outputs))]  # fmt: skip
         kind = "derivative"
         _tell_weighted(stage, "direction", rows, direction, result, names)
     elif weights:
         columns = transpose(rows)
-        result = [[_weighted(column, weights) for column in columns]]
+        result = [[_weighted(column, weights, simplify) for column in columns]]
         targets = [[_target(zip(weights, [(i, (v,)) for i in range(len(outputs))], strict=True))
                     for v in names]]  # fmt: skip
         kind = "gradient"
@@ -106,6 +111,11 @@ def build(
     if layout == "denominator":
         result, targets = transpose(result), [list(t) for t in zip(*targets, strict=True)]
     final = tuple(map(tuple, result))
+    if not simplify.complete:
+        remarks.append(
+            "the time for simplification was up: what is shown is right, "
+            "but not in its shortest form"
+        )
     _tell_result(stage, kind, final, order, bool(direction or weights))
     return Derivation(
         program=program, variables=tuple(names), outputs=outputs, functions=functions,
@@ -233,7 +243,7 @@ def _higher(
         )
         stage = Stage(
             program, names, first.granularity, first.expand_powers, k,
-            _letter(first.program, names, k - 1), first.point,
+            _letter(first.program, names, k - 1), first.point, first.simplify,
         )  # fmt: skip
         rows, _, _ = _first_order(stage, style, budget, False, "numerator", remarks)
         first.steps.extend(stage.steps)
@@ -268,7 +278,7 @@ def _target(terms: Iterable[tuple[Expr, tuple[int, tuple[str, ...]]]]) -> Target
     return Target(tuple((weight, i, by) for weight, (i, by) in terms))
 
 
-def _weighted(entries: Sequence[Expr], weights: Sequence[Expr]) -> Expr:
+def _weighted(entries: Sequence[Expr], weights: Sequence[Expr], simplify: Simplifier) -> Expr:
     return simplify(sum_of(map(mul, entries, weights))).result
 
 

@@ -13,7 +13,7 @@ from chainrule.derivation.backward import gradient
 from chainrule.derivation.cut import cut
 from chainrule.derivation.edges import edges
 from chainrule.derivation.paths import Graph
-from chainrule.derivation.simplify import simplify
+from chainrule.derivation.simplify import Simplifier
 from chainrule.derivation.steps import (
     Chain,
     Diagonal,
@@ -57,6 +57,7 @@ class Stage:
     number: int
     letter: str
     point: Point | None
+    simplify: Simplifier = field(default_factory=Simplifier)
     steps: list[Step] = field(default_factory=list)
     intermediates: tuple[Intermediate, ...] = ()
     edges: tuple[Edge, ...] = ()
@@ -69,7 +70,7 @@ class Stage:
         self.intermediates = cut(
             self.program, self.variables, self.granularity, self.expand_powers, self.letter
         )
-        self.edges = edges(self.intermediates)
+        self.edges = edges(self.intermediates, self.simplify)
         self.graph = Graph.of([u.name for u in self.intermediates], self.edges)
         self.counts = {v: self.graph.counts(v) for v in self.variables}
         for u in self.intermediates:
@@ -112,7 +113,7 @@ class Stage:
         return [
             Path(
                 output, variable, (output, *(e.by for e in path)), tuple(e.local for e in path),
-                simplify(self.product(path)).result,
+                self.simplify(self.product(path)).result,
             )
             for path in islice(self.graph.paths(output, variable), limit)
         ]  # fmt: skip
@@ -140,7 +141,7 @@ class Stage:
             for u, value in zip(self.intermediates, values, strict=True)
         ])  # fmt: skip
         for u in self.intermediates:
-            self.tell("local", "logarithmic", (u.name,), _logarithmic(u))
+            self.tell("local", "logarithmic", (u.name,), _logarithmic(u, self.simplify))
             self.tell("local", "quotient", (u.name,), _quotient(u))
         values = self.numbers([e.local for e in self.edges])
         self.tell("local", "locals", self.program.outputs, [
@@ -170,7 +171,7 @@ class Stage:
             if written != over_names:
                 self.tell("substitute", "substitute", subject, [Line((total, written))])
         assert raw is not None
-        simplified = simplify(raw)
+        simplified = self.simplify(raw)
         if style != "paths" and raw is not simplified.result:
             self.tell("substitute", "substitute", subject, [Line((total, raw))])
         lines = [
@@ -296,7 +297,7 @@ def _distinct(left: Partial, *parts: Formula) -> tuple[Formula, ...]:
     return tuple(out)
 
 
-def _logarithmic(u: Intermediate) -> list[Line]:
+def _logarithmic(u: Intermediate, simplify: Simplifier) -> list[Line]:
     """For y = f^g: ln y = g ln f, so (1/y) dy = d(g ln f)."""
     e = u.expression
     if not (isinstance(e, Apply) and e.op is POW and len(u.operands) == 2):

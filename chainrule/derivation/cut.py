@@ -41,8 +41,8 @@ class _Piece:
     """A part of a statement, over names.
 
     `kind`: `constant`; `name`; `names` (a sum of names and constants); `multiple` (constant
-    times a name); `polynomial` (one operation by the rule above); `sum`, `product` (chains
-    that may go on); `operation` (anything else).
+    times a name); `polynomial` (one operation by the rule above); `row` (a transposed name);
+    `sum`, `product` (chains that may go on); `operation` (anything else).
     """
 
     kind: str
@@ -50,7 +50,7 @@ class _Piece:
     operands: tuple[Sym, ...] = ()
 
 
-_INLINE = ("constant", "name")
+_INLINE = ("constant", "name", "row")
 _POLYNOMIAL = ("name", "names", "multiple", "polynomial")
 
 
@@ -76,7 +76,9 @@ class _Cutter:
     ) -> None:
         self.program = program
         self.textbook = granularity == "textbook"
-        self.inputs = {symbol(v) for v in variables}
+        declared = program.declared
+        self.inputs = {symbol(v, declared.get(v, ())) for v in variables}
+        self.variables = set(variables)
         self.active: set[Expr] = set(self.inputs)  # names that depend on the variables
         self.expand_powers = expand_powers
         self.names = _fresh_names(program, variables, letter)
@@ -85,15 +87,16 @@ class _Cutter:
         self.out: list[Intermediate] = []
 
     def run(self) -> tuple[Intermediate, ...]:
-        statements = [(n, e) for n, e in self.program.assignments if symbol(n) not in self.inputs]
+        statements = [(n, e) for n, e in self.program.assignments if n not in self.variables]
         for name, expression in statements:
             root = expand(expression) if self.expand_powers else expression
             piece = self.statement(root)
             self.out.append(Intermediate(name, piece.expression, _names(piece.operands)))
             if piece.kind != "constant":
-                self.active.add(symbol(name))
+                named = symbol(name, piece.expression.shape)
+                self.active.add(named)
                 if piece.kind != "name":
-                    self.known.setdefault(root, symbol(name))
+                    self.known.setdefault(root, named)
         return tuple(self.out)
 
     def statement(self, root: Expr) -> _Piece:
@@ -125,6 +128,8 @@ class _Cutter:
         if fixed and not (conditions and node in depends_on([node], self.active)):
             return _Piece("constant", node)
         if self.textbook:
+            if node.op.notation == "transpose" and args[0].kind == "name":
+                return _Piece("row", self.build(node, args), args[0].operands)
             found = self.polynomial(node, args) or self.chain(node, args, uses)
             if found is not None:
                 return found
@@ -212,8 +217,8 @@ class _Cutter:
         if written not in self.known:
             name = self.name_for(piece.expression)
             self.out.append(Intermediate(name, piece.expression, _names(piece.operands)))
-            self.known[written] = symbol(name)
-            self.active.add(symbol(name))
+            self.known[written] = symbol(name, piece.expression.shape)
+            self.active.add(self.known[written])
         return _Piece("name", self.known[written], (self.known[written],))
 
     def name_for(self, expression: Expr) -> str:

@@ -10,34 +10,37 @@ from chainrule.core.expr import Apply, Expr, Sym, apply, depends_on, substitute,
 from chainrule.core.table.abstract import AbstractOperator
 from chainrule.derivation.backward import gradient
 from chainrule.derivation.cut import condition_slots
-from chainrule.derivation.simplify import simplify
+from chainrule.derivation.simplify import Simplifier
 from chainrule.derivation.steps import Edge, Intermediate
 
 
-def edges(intermediates: Sequence[Intermediate]) -> tuple[Edge, ...]:
+def edges(
+    intermediates: Sequence[Intermediate], simplify: Simplifier | None = None
+) -> tuple[Edge, ...]:
     """The edges in order: by intermediate, then by operand."""
-    return tuple(edge for u in intermediates for edge in local_derivatives(u))
+    chosen = simplify or Simplifier()
+    return tuple(edge for u in intermediates for edge in local_derivatives(u, chosen))
 
 
-def local_derivatives(u: Intermediate) -> list[Edge]:
+def local_derivatives(u: Intermediate, simplify: Simplifier) -> list[Edge]:
     """One edge a slot; a name in two slots has two edges, each with the other slot held fixed."""
     if not u.operands:  # a constant
         return []
     slots = [symbol(name) for name in u.operands]
     expression = u.expression
     if max(Counter(u.operands).values()) > 1:
-        expression, slots = _told_apart(expression, slots)
+        expression, slots = told_apart(expression, slots)
     names: dict[Expr, Expr] = dict(zip(slots, map(symbol, u.operands), strict=True))
     back = {slot: name for slot, name in names.items() if slot is not name}
     derivatives = substitute(gradient(expression, slots), back)
-    rules = _rules(expression, slots)
+    rules = rules_of(expression, slots)
     return [
         Edge(u.name, name, simplify(local).result, rules[slot])
         for slot, name, local in zip(slots, u.operands, derivatives, strict=True)
     ]
 
 
-def _told_apart(expression: Expr, names: Sequence[Sym]) -> tuple[Expr, list[Sym]]:
+def told_apart(expression: Expr, names: Sequence[Sym]) -> tuple[Expr, list[Sym]]:
     """The expression with each occurrence of an operand as a symbol of its own, from the left."""
     active = depends_on([expression], names)
     slots: list[Sym] = []
@@ -53,7 +56,7 @@ def _told_apart(expression: Expr, names: Sequence[Sym]) -> tuple[Expr, list[Sym]
             assert isinstance(node, Apply)
             done[first:] = [apply(node.op, *done[first:])]
         elif isinstance(node, Sym) and node in active:
-            slots.append(symbol(f"{node.name}#{len(slots)}"))
+            slots.append(symbol(f"{node.name}#{len(slots)}", node.shape))
             done.append(slots[-1])
         elif node in active:
             assert isinstance(node, Apply)
@@ -65,7 +68,7 @@ def _told_apart(expression: Expr, names: Sequence[Sym]) -> tuple[Expr, list[Sym]
     return done[0], slots
 
 
-def _rules(expression: Expr, slots: Sequence[Sym]) -> dict[Sym, str]:
+def rules_of(expression: Expr, slots: Sequence[Sym]) -> dict[Sym, str]:
     """The textbook's names of the rules on the way from one operation down to each operand."""
     active = depends_on([expression], slots)
     found: dict[Sym, dict[str, None]] = {slot: {} for slot in slots}

@@ -16,6 +16,7 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from time import perf_counter
 
 from chainrule.core.arithmetic import ADD, DIV, EXP, MUL, NEG, POW, SUB, E, relation
 from chainrule.core.expr import ZERO, Apply, Const, Expr, apply, postorder
@@ -61,17 +62,36 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Simplified:
-    """The result and how it came about."""
+    """The result and how it came about; not `complete`: the time was up before the end."""
 
     result: Expr
     firings: tuple[Firing, ...] = ()
+    complete: bool = True
 
 
-def simplify(expr: Expr, *, budget: int = 20_000) -> Simplified:
+class Simplifier:
+    """`simplify` under a deadline, as `time.perf_counter` tells it.
+
+    Attributes:
+        complete: whether the time has been enough so far.
+    """
+
+    def __init__(self, deadline: float = float("inf")) -> None:
+        self.deadline = deadline
+        self.complete = True
+
+    def __call__(self, expr: Expr) -> Simplified:
+        done = simplify(expr, deadline=self.deadline)
+        self.complete &= done.complete
+        return done
+
+
+def simplify(expr: Expr, *, budget: int = 20_000, deadline: float = float("inf")) -> Simplified:
     """The form a person would write.
 
     `budget` bounds the search for shorter forms, in terms of sums looked at; products and
-    sums are collected in any case. The result is defined wherever `expr` is, and equal.
+    sums are collected in any case. The result is defined wherever `expr` is, and equal. Past
+    the deadline it is the form that the last finished pass gave, `expr` itself at the worst.
 
     >>> from chainrule.core.expr import symbol
     >>> x = symbol("x")
@@ -85,20 +105,24 @@ def simplify(expr: Expr, *, budget: int = 20_000) -> Simplified:
     if large:  # looking for garbage among what is being built would take as long again
         gc.disable()
     try:
-        return _simplify(expr, budget, large)
+        return _simplify(expr, budget, large, deadline)
     finally:
         if running:
             gc.enable()
 
 
-def _simplify(expr: Expr, budget: int, large: bool) -> Simplified:
+def _simplify(expr: Expr, budget: int, large: bool, deadline: float) -> Simplified:
     measure, signs = Measure(), Signs()
     firings: list[Firing] = []
     seen = [expr]
     current = expr
     for number in range(_MOST_PASSES):
         forms, identities = number > 0 and not large, number > 1
-        done = _Pass(measure, signs, budget if forms else 0, identities, large).run(current)
+        try:
+            walk = _Pass(measure, signs, budget if forms else 0, identities, large, deadline)
+            done = walk.run(current)
+        except TimeoutError:
+            return Simplified(current, tuple(firings), complete=False)
         after, fired, budget = done.node, done.fired, done.work if forms else budget
         if _outgrows(after, current):
             break
@@ -154,11 +178,17 @@ class _Pass:
     """One walk from the leaves to the root."""
 
     def __init__(
-        self, measure: Measure, signs: Signs, work: int, identities: bool, large: bool = False
+        self,
+        measure: Measure,
+        signs: Signs,
+        work: int,
+        identities: bool,
+        large: bool = False,
+        deadline: float = float("inf"),
     ) -> None:
         self.algebra = Algebra(measure, signs, spread=not large)
         self.forms = Forms(self.algebra, work, identities)
-        self._searching = work > 0
+        self._searching, self._deadline = work > 0, deadline
         self._values: dict[Expr, Value] = {}
         self._inner: set[Expr] = set()
         self._surface: set[Expr] = set()
@@ -169,6 +199,8 @@ class _Pass:
         self._surface = _surface(root) if self._searching else set()
         for node in order:
             if node not in self._inner:
+                if perf_counter() > self._deadline:
+                    raise TimeoutError
                 self._values[node] = self._visit(node)
         value = self._values[root]
         if isinstance(value, Sum):

@@ -5,18 +5,24 @@ an expression or one of the few forms that only a derivation writes (a partial d
 a product not multiplied out, a matrix, a path).
 
 Records are named tuples, which take a seventh of the time of a frozen data class to make at
-start-up. Formulas are data classes: a product and a sum of the same parts must not be equal.
+start-up. Formulas that could be equal without being the same are data classes: a product and a
+sum of the same parts must not be equal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from chainrule.core.expr import Expr, Number
+from chainrule.core.expr import Expr, Number, Sym
 from chainrule.core.ops import Kink
 from chainrule.core.program import Program
+from chainrule.core.shape import Shape
+
+if TYPE_CHECKING:
+    from chainrule.core.linmap import LinMap
 
 StepKind = Literal["introduce", "local", "combine", "substitute", "simplify", "verify"]
 Status = Literal["verified", "failed", "unverified"]
@@ -24,6 +30,7 @@ Layout = Literal["numerator", "denominator"]
 Granularity = Literal["textbook", "fine"]
 Style = Literal["paths", "total", "backprop"]
 ResultKind = Literal["derivative", "gradient", "jacobian", "hessian"]
+BlockKind = Literal["gradient", "jacobian", "hessian", "tensor", "direction", "curvature"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,10 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """A product that is shown factor by factor."""
+    """A product that is shown factor by factor.
+
+    In an array program the factors are Jacobians, which multiply as matrices, in this order.
+    """
 
     factors: tuple[Formula, ...]
 
@@ -73,7 +83,67 @@ class Chain:
     nodes: tuple[str, ...]
 
 
-Formula = Expr | Partial | Times | Plus | Matrix | Diagonal | Chain
+class Differential(NamedTuple):
+    """The change of a named array: dX."""
+
+    of: str
+
+
+class Gradient(NamedTuple):
+    """The derivative of a scalar by a variable, in the shape of the variable.
+
+    In numerator layout `Partial` is its transpose where the variable is a vector.
+    """
+
+    of: str
+    by: str
+
+
+class Transposed(NamedTuple):
+    """The transpose of a formula, as `(∂f/∂g)'`."""
+
+    of: Formula
+
+
+class Entry(NamedTuple):
+    """An entry of an array; the places are letters, or sums of a letter and a number.
+
+    >>> from chainrule.core.expr import symbol
+    >>> Entry(symbol("x", ("n",)), (symbol("k"),))
+    Entry(of=x, places=(k,))
+    """
+
+    of: Formula
+    places: tuple[Expr, ...]
+
+
+class Delta(NamedTuple):
+    """Kronecker's delta: 1 where the two places are equal, else 0."""
+
+    first: Expr
+    second: Expr
+
+
+class EntryOf(NamedTuple):
+    """The derivative of an entry by an entry: ∂y_i/∂W_jk."""
+
+    of: str
+    at: tuple[Expr, ...]
+    by: str
+    by_at: tuple[Expr, ...]
+
+
+class SumOver(NamedTuple):
+    """A sum over all values of letters."""
+
+    letters: tuple[Sym, ...]
+    of: Formula
+
+
+Formula = (
+    Expr | Partial | Times | Plus | Matrix | Diagonal | Chain
+    | Differential | Gradient | Transposed | Entry | Delta | EntryOf | SumOver
+)  # fmt: skip
 
 
 class Line(NamedTuple):
@@ -99,7 +169,11 @@ class Step(NamedTuple):
         kind: the kind of step, as the JSON says it.
         topic: which of the page's headings it goes under: `reading`, `intermediates`,
             `locals`, `logarithmic`, `quotient`, `path`, `sum`, `total`, `backprop`, `layers`,
-            `direction`, `weights`, `substitute`, `simplify`, `result`, `value`.
+            `direction`, `weights`, `substitute`, `simplify`, `result`, `value`; of arrays also
+            `differentials` (the change of each array for changes of the variables), `cotangents`
+            (backpropagation in matrix form), `gradient` (the row transposed into the variable's
+            shape), `indices` (entry by entry, with Kronecker deltas), `actions` (a tensor applied
+            to a direction and to a cotangent), `curvature` (Hessian times direction).
         subject: the names it is about, as `("y", "x")` for dy/dx.
         lines: what it says.
         stage: 1 for the first derivative, 2 for the derivative of that, …
@@ -122,17 +196,31 @@ class Intermediate(NamedTuple):
     expression: Expr
     operands: tuple[str, ...]
 
+    @property
+    def shape(self) -> Shape:
+        """The shape of its value."""
+        return self.expression.shape
+
 
 class Edge(NamedTuple):
     """A local derivative: of an intermediate by one of its operands.
 
     `local` is over the names of the intermediates; `rule` is a name from the table.
+
+    In an array program `map` is the linear map on the edge, and `jacobian` says what `local` is:
+    the Jacobian in numerator layout where both ends are scalars or vectors (a scalar, a column
+    of shape (m,), a row of shape (1, n), or a matrix); else the change of `of` for the change
+    `d<by>` of `by`, a symbol of the shape of `by`, as `X @ dW`. There `adjoint` is what a
+    cotangent, the symbol `<of>_bar` of the shape of `of`, adds to that of `by`: `X' @ U_bar`.
     """
 
     of: str
     by: str
     local: Expr
     rule: str
+    map: LinMap | None = None
+    jacobian: bool = True
+    adjoint: Expr | None = None
 
 
 class Path(NamedTuple):
@@ -149,11 +237,67 @@ class Path(NamedTuple):
     product: Expr
 
 
+class Block(NamedTuple):
+    """One derivative of an array program.
+
+    Attributes:
+        output, variables: of which output, by which variables (two of a Hessian).
+        kind: says what `expression` is, entry by entry:
+            `gradient`: of a scalar output, or of the output weighted with `weights`: in the
+            shape of the variable, whatever the layout (a scalar by a scalar too);
+            `jacobian`: of a vector by a vector (m, n), of a vector by a scalar (m,), transposed
+            ((n, m) or a row (1, m)) where `transposed`;
+            `hessian`: the second derivatives by two variables, shape of the first, then of
+            the second;
+            `tensor`: a derivative of order three or more, as its action on a change: over the
+            symbol `d<variable>` of the variable's shape, in the output's shape; `adjoint` is
+            its action on a cotangent, over the symbol `<output>_bar` of the output's shape,
+            in the variable's shape;
+            `direction`: the directional derivative along `direction`, in the output's shape;
+            `curvature`: the Hessian times `direction`, in the shape of the variable.
+        expression: over the free names and names of steps: intermediates, and cotangents as
+            `Z1_bar` that `Derivation.made` lists.
+        written: the same over the free names alone.
+        index: entry by entry, with Kronecker deltas (of a tensor).
+        direction: for each variable a change of its shape, over the free names.
+        weights: what the output is weighted with, of its shape, over the free names.
+    """
+
+    output: str
+    variables: tuple[str, ...]
+    kind: BlockKind
+    expression: Expr
+    written: Expr
+    transposed: bool = False
+    adjoint: Expr | None = None
+    index: tuple[Formula, ...] = ()
+    direction: Mapping[str, Expr] = MappingProxyType({})
+    weights: Expr | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the expression."""
+        return self.expression.shape
+
+
 class Result(NamedTuple):
-    """Rows by columns; outputs by variables in numerator layout, the transpose in the other."""
+    """Rows by columns; outputs by variables in numerator layout, the transpose in the other.
+
+    Of an array program there are `blocks` instead: for each output and variable one (pairs of
+    variables of a Hessian, one for each output of a directional derivative).
+    """
 
     kind: ResultKind
     entries: tuple[tuple[Expr, ...], ...]
+    blocks: tuple[Block, ...] = ()
+
+    @property
+    def wrt(self) -> dict[str, Block]:
+        """Each block by its variables' names, `x` or `x, z`; for several outputs `y1, x`."""
+        several = len({b.output for b in self.blocks}) > 1
+        return {
+            ", ".join((b.output, *b.variables) if several else b.variables): b for b in self.blocks
+        }
 
 
 class Joint(NamedTuple):
@@ -231,6 +375,9 @@ class Derivation:
         joints: what happens at kinks that could be located.
         remarks: one-line statements about how it was derived.
         point: the values of `--at`.
+        made: names that only the formulas of an array program have, and what each stands for:
+            `Z1_bar` the gradient by Z1, `dW` the change of W; in the order of the steps.
+        values: what the names of cotangents are equal to, over names of earlier steps.
     """
 
     program: Program
@@ -252,6 +399,8 @@ class Derivation:
     joints: tuple[Joint, ...] = ()
     remarks: tuple[str, ...] = ()
     point: Mapping[str, Number] = field(default_factory=dict)
+    made: Mapping[str, Gradient | Differential] = field(default_factory=dict)
+    values: Mapping[str, Expr] = field(default_factory=dict)
 
 
 class Target(NamedTuple):

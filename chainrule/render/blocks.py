@@ -85,7 +85,29 @@ class Equations(NamedTuple):
     at: str = ""
 
 
-Block = Heading | Paragraph | Equations
+class Table(NamedTuple):
+    """Cells under a header; the last row is a sum of those above where `total` says so.
+
+    Attributes:
+        header: the names of the columns.
+        rows: a cell for each column.
+        numbers: the columns, counted from 0, that hold numbers, and are aligned to the right.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Prose, ...], ...]
+    numbers: frozenset[int] = frozenset()
+    total: bool = False
+
+
+class Listing(NamedTuple):
+    """Lines verbatim: a program, or generated code of the language named."""
+
+    text: str
+    language: str = ""
+
+
+Block = Heading | Paragraph | Equations | Table | Listing
 
 
 class Page(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from chainrule.render.layout import Box
+from chainrule.render.boxes import Box
 
 _DEEPEST = 60  # storeys that are opened; pages name what is deeper
 _DIGITS = 0.52
@@ -36,7 +36,11 @@ def _width(box: Box, parts: list[float]) -> float:
     match box.kind:
         case "number":
             return _DIGITS * len(box.text)
-        case "symbol":
+        case "either":
+            return parts[1]
+        case "script":
+            return parts[0] + 0.75 * parts[1]
+        case "symbol" | "array":
             head, _, index = box.text.partition("_")
             return 0.6 * len(head) + 0.45 * len(index)
         case "constant":
@@ -53,6 +57,8 @@ def _width(box: Box, parts: list[float]) -> float:
             return parts[0] + 0.75 * parts[1]
         case "exponential":
             return 0.5 + 0.75 * parts[0] if box.latex == "e" else 2.9 + parts[0]
+        case "part":
+            return 0.7 + sum(parts) + 0.5 * len(parts)
         case "call" | "applied":
             return 0.55 * len(box.text) + 1.1 + sum(parts) + 0.5 * len(parts)
         case "logarithm":
@@ -115,6 +121,8 @@ def _pieces(box: Box) -> Iterator[Box]:
         current = stack.pop()
         if current.kind == "row" or (current.kind == "fence" and current.text == "line"):
             stack.extend(reversed(current.parts))
+        elif current.kind == "either":
+            stack.append(current.parts[1])
         else:
             yield current
 
@@ -128,7 +136,9 @@ def _rank(piece: Box) -> int | None:
 
 
 def _leading(sign: Box) -> Box:
-    return sign._replace(latex=r"\cdot") if sign.kind == "times" else sign
+    """The sign at the start of a line; of a matrix product there is none."""
+    shown = sign.kind == "times" and not sign.latex and sign.text != " @ "
+    return sign._replace(latex=r"\cdot") if shown else sign
 
 
 def _line(pieces: list[Box]) -> Box:

@@ -71,7 +71,7 @@ def _step(step: Step, notation: Notation) -> dict[str, Any]:
     lines = []
     for row, line in zip(step_rows(step, notation), step.lines, strict=True):
         named = notation.definitions(row.right, again=True)
-        parts = [Row(symbol(name), (part,)) for name, part in named]
+        parts = [Row(symbol(name, part.shape), (part,)) for name, part in named]
         shown: dict[str, Any] = {
             "text": "; ".join(_joined(part, _text, ": ") for part in [*parts, row]),
             "latex": "; ".join(_joined(part, _latex, r": \quad ") for part in [*parts, row]),

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from chainrule.core.greek import GREEK_LETTERS
 from chainrule.derivation.steps import Formula
-from chainrule.render.layout import Box, emit, layout
+from chainrule.render.boxes import Box, emit
+from chainrule.render.layout import layout
 from chainrule.render.sharing import shortened
 
 _GREEK_NAMES = frozenset(GREEK_LETTERS.values())
@@ -32,33 +33,41 @@ def latex(formula: Formula) -> str:
     return "; ".join([*statements, write(layout(shown))])
 
 
-def name(text: str) -> str:
+def name(text: str, bold: bool = False) -> str:
     r"""A name: `x_{1}`, `\theta_{k}`, `\mathrm{loss}`; special characters are escaped.
+
+    Those of vectors and matrices are bold: `\mathbf{W}_{1}`, `\boldsymbol{\theta}`.
 
     >>> name("x1"), name("theta_k"), name("loss"), name(r"a\b")
     ('x_{1}', '\\theta_{k}', '\\mathrm{loss}', '\\mathrm{a\\backslash b}')
+    >>> name("W1", bold=True), name("logits", bold=True)
+    ('\\mathbf{W}_{1}', '\\mathbf{logits}')
     """
     primes = len(text) - len(text.rstrip("'"))
     if primes:
-        return name(text.rstrip("'")) + "'" * primes if primes < len(text) else _upright(text)
-    if letter := _letter(text):
+        stem = text.rstrip("'")
+        return name(stem, bold) + "'" * primes if stem else _upright(text, bold)
+    if letter := _letter(text, bold):
         return letter
     match = _INDEXED.fullmatch(text)
-    if match and (letter := _letter(match[1])):
+    if match and (letter := _letter(match[1], bold)):
         index = match[2] or match[3]
         return f"{letter}_{{{index if index.isdigit() else _letter(index) or _upright(index)}}}"
-    return _upright(text)
+    return _upright(text, bold)
 
 
-def _letter(text: str) -> str:
+def _letter(text: str, bold: bool = False) -> str:
     if len(text) == 1 and text.isascii() and text.isalpha():
-        return text
+        return rf"\mathbf{{{text}}}" if bold else text
     greek = GREEK_LETTERS.get(text, text)
-    return f"\\{greek}" if greek in _GREEK_NAMES else ""
+    if greek not in _GREEK_NAMES:
+        return ""
+    return rf"\boldsymbol{{\{greek}}}" if bold else f"\\{greek}"
 
 
-def _upright(text: str) -> str:
-    return "\\mathrm{" + "".join(_upright_character(c) for c in text) + "}"
+def _upright(text: str, bold: bool = False) -> str:
+    shown = "".join(_upright_character(c) for c in text)
+    return (r"\mathbf{" if bold else r"\mathrm{") + shown + "}"
 
 
 def _upright_character(c: str) -> str:
@@ -109,6 +118,14 @@ def _draw(box: Box) -> Iterable[Box | str]:
             return (_digits(box.text),)
         case "symbol":
             return (name(box.text),)
+        case "array":
+            return (name(box.text, bold=True),)
+        case "either":
+            return (box.parts[1],)
+        case "script":
+            return (box.parts[0], "_{", box.parts[1], "}")
+        case "part":
+            return (box.parts[0], "[", *_between(box.parts[1:], ", "), "]")
         case "constant":
             return (box.latex,)
         case "sign":
@@ -121,7 +138,7 @@ def _draw(box: Box) -> Iterable[Box | str]:
             d = "d " if box.latex == "d" else r"\partial "
             return (r"\frac{", d, box.parts[0], "}{", d, box.parts[1], "}")
         case "power":
-            return (box.parts[0], "^{", box.parts[1], "}")
+            return (box.parts[0], "^{" + box.latex, box.parts[1], "}")
         case "root":
             return (box.latex, "{", *box.parts, "}")
         case "exponential":
@@ -131,7 +148,8 @@ def _draw(box: Box) -> Iterable[Box | str]:
         case "logarithm":
             return (r"\log_{", box.parts[1], r"}\left(", box.parts[0], r"\right)")
         case "delimited":
-            return _DELIMITERS[box.text][0], *box.parts, _DELIMITERS[box.text][1]
+            opening, closing = _DELIMITERS[box.text]
+            return (opening, *_between(box.parts, ", "), closing)
         case "fence":
             return box.parts if box.text == "line" else (r"\left(", *box.parts, r"\right)")
         case "call":
@@ -164,6 +182,8 @@ _DELIMITERS = {
     "abs": (r"\left|", r"\right|"),
     "floor": (r"\left\lfloor ", r"\right\rfloor"),
     "ceil": (r"\left\lceil ", r"\right\rceil"),
+    "norm": (r"\left\lVert ", r"\right\rVert"),
+    "dot": (r"\left\langle ", r"\right\rangle"),
 }
 
 

@@ -12,15 +12,18 @@ from chainrule.render.blocks import (
     Equations,
     Heading,
     Label,
+    Listing,
     Math,
     Page,
     Paragraph,
     Prose,
     Row,
+    Table,
 )
+from chainrule.render.boxes import Box
 from chainrule.render.breaking import lines, width
 from chainrule.render.latex import latex, words, write
-from chainrule.render.layout import Box, layout
+from chainrule.render.layout import layout
 
 _LINE = 46.0  # em, of the 160 mm that the document is wide: estimates are rather too wide
 _TABLE = 38.5  # em, of the columns of a table with the gaps between them
@@ -66,6 +69,28 @@ def _block(block: Block) -> str:
             return f"{{{style}{lead}{_prose(prose)}\\par}}\n"
         case Equations():
             return _table(block) if block.header else _equations(block)
+        case Table():
+            return _cells(block)
+        case Listing(verbatim):
+            drawn = (_verbatim(line) + r"\\" for line in verbatim.splitlines())
+            return "\n".join([r"{\footnotesize\ttfamily", *drawn, r"\par}", ""])
+
+
+def _cells(block: Table) -> str:
+    columns = "".join("r" if j in block.numbers else "l" for j in range(len(block.header)))
+    rows = [" & ".join(map(_prose, row)) + r" \\" for row in block.rows]
+    if block.total:
+        rows.insert(-1, r"\midrule")
+    return "\n".join([
+        rf"\begin{{longtable}}[l]{{@{{\hspace{{1.5em}}}}{columns}@{{}}}}", r"\toprule",
+        " & ".join(map(words, block.header)) + r" \\", r"\midrule", r"\endhead", *rows,
+        r"\bottomrule", r"\end{longtable}", "",
+    ])  # fmt: skip
+
+
+def _verbatim(line: str) -> str:
+    """A line of a listing, with its spaces; an empty one keeps its height."""
+    return words(line).replace(" ", r"\ ") or r"\strut"
 
 
 # ------------------------------------------------------------------------- equations

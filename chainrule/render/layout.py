@@ -9,48 +9,69 @@ expression that shares its parts has a layout that shares them too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
 
-from chainrule.core.expr import Apply, Const, Expr, Sym, number_text, topological
-from chainrule.core.ops import Notation, spellings
+from chainrule.core.expr import Apply, Const, Expr, Sym, number_text, symbol, topological
+from chainrule.core.ops import Notation
 from chainrule.core.table.abstract import AbstractOperator
-from chainrule.derivation.steps import Chain, Diagonal, Formula, Matrix, Partial, Plus, Times
-
-Kind = Literal[
-    "row", "number", "symbol", "constant", "sign", "times", "call", "fraction", "power", "root",
-    "delimited", "exponential", "logarithm", "fence", "cases", "matrix", "derivative", "applied",
-    "lines",
-]  # fmt: skip
-Edge = Literal["number", "letter", "name", "fence", "fraction", "other"]
-
-OPEN, CASES, RELATION, SUM, MINUS, PRODUCT, POWER, FRACTION, ATOM = 0, 3, 5, 10, 15, 20, 40, 45, 50
-
-
-class Box(NamedTuple):
-    """A piece of layout.
-
-    Attributes:
-        kind: what is drawn.
-        parts: the boxes inside.
-        text, latex: what is written: a name, a number, a sign, the head of a function.
-        line, plane: how tightly it binds in either notation.
-        starts, ends: what stands at its ends in the plane, for products without a sign.
-    """
-
-    kind: Kind
-    parts: tuple[Box, ...] = ()
-    text: str = ""
-    latex: str = ""
-    line: int = ATOM
-    plane: int = ATOM
-    starts: Edge = "other"
-    ends: Edge = "other"
+from chainrule.derivation.steps import (
+    Chain,
+    Delta,
+    Diagonal,
+    Differential,
+    Entry,
+    EntryOf,
+    Formula,
+    Gradient,
+    Matrix,
+    Partial,
+    Plus,
+    SumOver,
+    Times,
+    Transposed,
+)
+from chainrule.render.array_layout import (
+    OF_ARRAYS,
+    STRUCTURAL,
+    entry_box,
+    indexed_by,
+    is_matmul,
+    transposed,
+)
+from chainrule.render.boxes import (
+    ATOM,
+    CASES,
+    FRACTION,
+    HADAMARD,
+    MINUS,
+    OPEN,
+    POWER,
+    PRODUCT,
+    RELATION,
+    SUM,
+    ArrayName,
+    Box,
+    Edge,
+    array_box,
+    call_box,
+    derivative_box,
+    differential_box,
+    fenced,
+    in_row,
+    joined,
+    name_box,
+    number_box,
+    quantity_box,
+    quotient_box,
+    sign_box,
+    times_box,
+)
 
 
 def layout(formula: Formula, explicit: bool = False) -> Box:
     """The layout of a formula; `explicit` brackets also what only convention decides."""
+    if isinstance(formula, Expr):
+        return _expressions([formula], explicit)[formula]
     order: list[Formula] = []
     stack: list[Formula] = [formula]
     while stack:
@@ -67,25 +88,14 @@ def layout(formula: Formula, explicit: bool = False) -> Box:
     return done[id(formula)]
 
 
-def emit(box: Box, draw: Callable[[Box], Iterable[Box | str]]) -> str:
-    """Write a layout: `draw` says what a box consists of, in order."""
-    out: list[str] = []
-    stack: list[Box | str] = [box]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            out.append(item)
-        else:
-            stack.extend(reversed(list(draw(item))))
-    return "".join(out)
-
-
 def _inside(formula: Formula) -> Sequence[Formula]:
     match formula:
         case Times(parts) | Plus(parts) | Diagonal(parts):
             return parts
         case Matrix(rows):
             return [entry for row in rows for entry in row]
+        case Transposed(of) | Entry(of) | SumOver(_, of):
+            return (of,)
     return ()
 
 
@@ -95,35 +105,79 @@ def _inside(formula: Formula) -> Sequence[Formula]:
 def _composite(formula: Formula, parts: list[Box]) -> Box:
     match formula:
         case Partial(of, by, total):
-            return _derivative("d" if total else "∂", of, by)
+            return derivative_box("d" if total else "∂", of, by)
         case Chain(nodes):
-            return _joined([_symbol(name) for name in nodes], _sign(" <- "), RELATION)
+            return joined([quantity_box(name) for name in nodes], sign_box(" <- "), RELATION)
         case Times(factors):
-            arrays = any(isinstance(f, (Matrix, Diagonal)) for f in factors)
-            sign = Box("times", text=" · " if arrays else " * ", latex=r"\cdot")
-            # A minus may lead; a factor that is itself a product needs no brackets here.
-            first = _fenced(parts[0], MINUS, MINUS) if parts else _number("1")
-            rest = [_fenced(part, PRODUCT, PRODUCT) for part in parts[1:]]
-            return _joined([first, *rest], sign, min(first.line, PRODUCT))
+            return _factors(factors, parts)
         case Plus():
             return _total(parts)
         case Matrix(rows):
             return Box("matrix", tuple(parts), str(len(rows[0]) if rows else 0))
         case Diagonal():
-            return _call("diag", r"\operatorname{diag}", parts)
+            return call_box("diag", r"\operatorname{diag}", parts)
+        case Differential(of):
+            return differential_box(of)
+        case Gradient(of, by):
+            return derivative_box("∂", of, by)
+        case Transposed():
+            return transposed(parts[0])
+        case Entry(of, places):
+            return entry_box(of, parts[0], _places(places))
+        case Delta(first, second):
+            return indexed_by(Box("constant", (), "δ", r"\delta"), _places((first, second)))
+        case EntryOf(of, at, by, by_at):
+            above, below = quantity_box(of), quantity_box(by)
+            return quotient_box(
+                "∂", entry_box(symbol(of), above, _places(at)),
+                entry_box(symbol(by), below, _places(by_at)),
+            )  # fmt: skip
+        case SumOver(letters, _):
+            head = Box("constant", (), "Σ", r"\sum")
+            over = indexed_by(head, _places(letters))
+            body = fenced(parts[0], PRODUCT, HADAMARD)
+            return in_row([over, Box("times", (), " "), body], PRODUCT, PRODUCT)
     raise TypeError(f"{formula!r} is not a formula")
+
+
+def _factors(factors: Sequence[Formula], parts: list[Box]) -> Box:
+    """A product; a minus may lead, and a factor that is itself a product needs no brackets."""
+    if not parts:
+        return number_box("1")
+    arrays = any(map(_is_array, factors))
+    sign = Box("times", text=" · " if arrays else " * ", latex=r"\cdot")
+    row = [fenced(parts[0], MINUS, MINUS)]
+    for factor, part in zip(factors[1:], parts[1:], strict=True):
+        # Where the factors are arrays, a product has a sign of another meaning.
+        inner = POWER if isinstance(factor, Expr) and factor.shape else PRODUCT
+        row.append(fenced(part, inner, PRODUCT))
+    return joined(row, sign, min(row[0].line, PRODUCT))
+
+
+def _is_array(formula: Formula) -> bool:
+    match formula:
+        case Expr():
+            return bool(formula.shape)
+        case Partial(of, by):
+            return isinstance(of, ArrayName) or isinstance(by, ArrayName)
+    return isinstance(formula, (Matrix, Diagonal, Transposed))
+
+
+def _places(places: Sequence[Expr]) -> list[Box]:
+    boxes = _expressions(list(places), False)
+    return [boxes[place] for place in places]
 
 
 def _total(parts: list[Box]) -> Box:
     """A sum; a term that begins with a minus is subtracted."""
     if len(parts) < 2:
-        return parts[0] if parts else _number("0")
-    row = [_fenced(parts[0], SUM, SUM)]
+        return parts[0] if parts else number_box("0")
+    row = [fenced(parts[0], SUM, SUM)]
     for part in parts[1:]:
         positive = _without_minus(part)
-        term = _fenced(positive or part, PRODUCT, PRODUCT)
-        row += [_sign(" - " if positive else " + "), term]
-    return _row(row, SUM, SUM)
+        term = fenced(positive or part, PRODUCT, HADAMARD)
+        row += [sign_box(" - " if positive else " + "), term]
+    return in_row(row, SUM, SUM)
 
 
 def _without_minus(box: Box) -> Box | None:
@@ -131,76 +185,11 @@ def _without_minus(box: Box) -> Box | None:
     if box.line != MINUS:
         return None
     if box.kind == "number":
-        return _number(box.text[1:])
+        return number_box(box.text[1:])
     if box.parts[0].text == "-":
         return box.parts[1]
     first = _without_minus(box.parts[0])
-    return first and _row([first, *box.parts[1:]], PRODUCT, PRODUCT)
-
-
-def _joined(parts: list[Box], sign: Box, level: int) -> Box:
-    if len(parts) == 1:
-        return parts[0]
-    row = [parts[0]]
-    for part in parts[1:]:
-        row += [sign, part]
-    return _row(row, level, level)
-
-
-# ------------------------------------------------------------------------- boxes
-
-
-def _row(parts: Sequence[Box], line: int, plane: int) -> Box:
-    return Box("row", tuple(parts), "", "", line, plane, parts[0].starts, parts[-1].ends)
-
-
-def _sign(text: str, latex: str = "") -> Box:
-    return Box("sign", (), text, latex)
-
-
-def _number(text: str) -> Box:
-    level = MINUS if text.startswith("-") else ATOM
-    return Box("number", (), text, "", level, level, "number", "number")
-
-
-@lru_cache(maxsize=4096)
-def _symbol(name: str) -> Box:
-    head, slash, by = name.partition("/")
-    if slash and head[:1] in _DERIVATIVE_SIGNS and by[:1] == head[:1] and len(head) > 1 < len(by):
-        return _derivative("∂" if head[0] == "d" else head[0], head[1:], by[1:], plain="d")
-    # `f(…)` would be read as a call, and `d x` as a differential.
-    callable_name = name.rstrip("0123456789").partition("_")[0]
-    read_as_call = callable_name in _FUNCTION_LETTERS or name == "d" or name in spellings()
-    edge: Edge = "name" if read_as_call else "letter"
-    return Box("symbol", (), name, "", ATOM, ATOM, edge, edge)
-
-
-_DERIVATIVE_SIGNS = ("d", "∂")
-_FUNCTION_LETTERS = frozenset(["f", "g", "h", "F", "G", "φ", "ψ", "phi", "psi"])
-
-
-def _derivative(sign: str, of: str, by: str, plain: str = "") -> Box:
-    """`dy/dx`; `plain` is the sign on the line, where it differs."""
-    return Box(
-        "derivative", (_symbol(of), _symbol(by)), plain or sign, sign, PRODUCT, FRACTION,
-        "fraction", "fraction",
-    )  # fmt: skip
-
-
-def _fenced(box: Box, line: int, plane: int) -> Box:
-    """The box, in brackets in the notations where it binds less tightly than asked."""
-    in_line, in_plane = box.line < line, box.plane < plane
-    if not in_line and not in_plane:
-        return box
-    where = "both" if in_line and in_plane else "line" if in_line else "plane"
-    return Box(
-        "fence", (box,), where, "", ATOM if in_line else box.line, ATOM if in_plane else box.plane,
-        "fence" if in_plane else box.starts, "fence" if in_plane else box.ends,
-    )  # fmt: skip
-
-
-def _call(text: str, latex: str, parts: Sequence[Box]) -> Box:
-    return Box("call", tuple(parts), text, latex)
+    return first and in_row([first, *box.parts[1:]], PRODUCT, PRODUCT)
 
 
 # ------------------------------------------------------------------------- expressions
@@ -215,60 +204,57 @@ def _expressions(roots: list[Expr], explicit: bool) -> dict[Expr, Box]:
         if isinstance(node, Const):
             boxes[node] = _constant(node)
         elif isinstance(node, Sym):
-            boxes[node] = _symbol(node.name)
+            boxes[node] = array_box(node.name) if node.shape else name_box(node.name)
         else:
             assert isinstance(node, Apply)
             if isinstance(node.op, AbstractOperator):
                 boxes[node] = _abstract(node, node.op, [boxes[a] for a in node.args], primed)
             else:
-                boxes[node] = _NOTATIONS[node.op.notation](
-                    node, [boxes[a] for a in node.args], explicit
-                )
+                notation = node.op.notation
+                draw = OF_ARRAYS.get(notation) if node.shape else None
+                draw = draw or _NOTATIONS[notation]
+                boxes[node] = draw(node, [boxes[a] for a in node.args], explicit)
     return boxes
 
 
 def _constant(node: Const) -> Box:
     text = number_text(node)
     if "/" not in text:
-        return _number(text)
+        return number_box(text)
     numerator, _, denominator = text.lstrip("-").partition("/")
-    parts = _number(numerator), _number(denominator)
+    parts = number_box(numerator), number_box(denominator)
     box = Box("fraction", parts, "", "", PRODUCT, FRACTION, "fraction", "fraction")
-    return _row([_sign("-"), box], MINUS, MINUS) if text[0] == "-" else box
+    return in_row([sign_box("-"), box], MINUS, MINUS) if text[0] == "-" else box
 
 
 def _function(node: Apply, args: list[Box], explicit: bool) -> Box:
-    return _call(node.op.name, node.op.latex, args)
+    return call_box(node.op.written or node.op.name, node.op.latex, args)
 
 
 def _sum(node: Apply, args: list[Box], explicit: bool) -> Box:
-    left = _fenced(args[0], SUM, SUM)
-    right = _fenced(args[1], PRODUCT, PRODUCT)
-    return _row([left, _sign(f" {node.op.latex} "), right], SUM, SUM)
+    left = fenced(args[0], SUM, SUM)
+    right = fenced(args[1], PRODUCT, HADAMARD)
+    return in_row([left, sign_box(f" {node.op.latex} "), right], SUM, SUM)
 
 
 def _prefix(node: Apply, args: list[Box], explicit: bool) -> Box:
     level = ATOM if explicit else PRODUCT
-    inner = _fenced(args[0], level, PRODUCT)
+    inner = fenced(args[0], level, HADAMARD)
     if isinstance(node.args[0], Const) and inner.kind != "fence":
         # `-2` is one number; the negative of 2 is not.
-        inner = _fenced(inner, ATOM + 1, ATOM + 1)
-    return _row([_sign("-"), inner], MINUS, MINUS)
+        inner = fenced(inner, ATOM + 1, ATOM + 1)
+    return in_row([sign_box("-"), inner], MINUS, MINUS)
 
 
 def _product(node: Apply, args: list[Box], explicit: bool) -> Box:
     spaced = _is_derivative(args[0]) or _is_derivative(args[1])
-    left = _fenced(args[0], _left_level(args[0], explicit), PRODUCT)
-    right = args[1] if args[1].kind == "derivative" else _fenced(args[1], POWER, POWER)
-    ends, starts = left.ends, right.starts
-    dot = (
-        starts == "number"
-        or (ends == "name" and starts != "other")
-        or (ends == "number" and starts == "fraction")
-        or (left.kind == "symbol" and left.text == "d")
-    )
-    sign = Box("times", (), " * " if spaced else "*", r"\cdot" if dot else "")
-    return _row([left, sign, right], PRODUCT, PRODUCT)
+    joins = is_matmul(node.args[1])
+    level = POWER if is_matmul(node.args[0]) else _left_level(args[0], explicit)
+    left = fenced(args[0], level, PRODUCT)
+    right = args[1]
+    if right.kind != "derivative":
+        right = fenced(right, POWER, PRODUCT if joins else POWER)
+    return in_row([left, times_box(left, right, spaced), right], PRODUCT, PRODUCT)
 
 
 def _is_derivative(box: Box) -> bool:
@@ -282,28 +268,30 @@ def _left_level(box: Box, explicit: bool) -> int:
 def _fraction(node: Apply, args: list[Box], explicit: bool) -> Box:
     top, bottom = node.args
     one_number = args[0].kind in ("fraction", "derivative") and isinstance(top, (Const, Sym))
-    level = POWER if one_number or explicit else PRODUCT
-    above, below = _fenced(args[0], level, OPEN), _fenced(args[1], POWER, OPEN)
+    level = POWER if one_number or explicit or is_matmul(top) else PRODUCT
+    above, below = fenced(args[0], level, OPEN), fenced(args[1], POWER, OPEN)
     if isinstance(top, Const) and isinstance(bottom, Const) and below.kind == "number":
         # `1/2` is one number; the quotient of two is not.
-        below = _fenced(below, ATOM + 1, ATOM + 1)
+        below = fenced(below, ATOM + 1, ATOM + 1)
     if isinstance(top, Sym) and top.name == "d":
-        above = _fenced(above, ATOM + 1, OPEN)  # `d/dx` would be a derivative
+        above = fenced(above, ATOM + 1, OPEN)  # `d/dx` would be a derivative
     return Box("fraction", (above, below), "", "", PRODUCT, FRACTION, "fraction", "fraction")
 
 
 def _power(node: Apply, args: list[Box], explicit: bool) -> Box:
-    base = _fenced(args[0], ATOM, ATOM)
+    base = fenced(args[0], ATOM, ATOM)
     if base.kind == "constant" and base.text == "e":
-        base = _fenced(base, ATOM + 1, ATOM + 1)  # `e^x` is the exponential function
-    exponent = _fenced(args[1], ATOM if explicit else POWER, OPEN)
+        base = fenced(base, ATOM + 1, ATOM + 1)  # `e^x` is the exponential function
+    exponent = fenced(args[1], ATOM if explicit else POWER, OPEN)
     ends: Edge = "name" if base.ends == "name" else "other"
     return Box("power", (base, exponent), "", "", POWER, POWER, base.starts, ends)
 
 
 def _relation(node: Apply, args: list[Box], explicit: bool) -> Box:
-    left, right = _fenced(args[0], SUM, SUM), _fenced(args[1], SUM, SUM)
-    return _row([left, _sign(f" {node.op.name} ", f" {node.op.latex} "), right], RELATION, RELATION)
+    left, right = fenced(args[0], SUM, SUM), fenced(args[1], SUM, SUM)
+    return in_row(
+        [left, sign_box(f" {node.op.name} ", f" {node.op.latex} "), right], RELATION, RELATION
+    )
 
 
 def _delimited(node: Apply, args: list[Box], explicit: bool) -> Box:
@@ -350,14 +338,14 @@ def _logarithm(node: Apply, args: list[Box], explicit: bool) -> Box:
     base = node.args[1]
     if isinstance(base, Const) and base.value in (2, 10):
         # An index 2 or 10 is another row: log2, log10.
-        return _call("log", r"\operatorname{log}", args)
+        return call_box("log", r"\operatorname{log}", args)
     return Box("logarithm", tuple(args), "log", node.op.latex)
 
 
 def _piecewise(node: Apply, args: list[Box], explicit: bool) -> Box:
     parts = list(args)
     for i in range(0, len(parts), 2):  # the values; the rest are conditions
-        parts[i] = _fenced(parts[i], SUM, OPEN)
+        parts[i] = fenced(parts[i], SUM, OPEN)
     return Box("cases", tuple(parts), "", "", ATOM, CASES)
 
 
@@ -381,6 +369,7 @@ _NOTATIONS: dict[Notation, Callable[[Apply, list[Box], bool], Box]] = {
     "constant": _named_constant,
     "exponential": _exponential,
     "logarithm": _logarithm,
+    **STRUCTURAL,
 }
 
 
@@ -398,7 +387,7 @@ def _needs_prime(node: Expr) -> bool:
 def _abstract(node: Apply, op: AbstractOperator, args: list[Box], primed: bool) -> Box:
     """A named function: `f(x)`, `df/dx`, `f'(x + 1)`, `f'[1,0](x, x)`."""
     if not any(op.orders):
-        return Box("applied", (_symbol(op.name), *args))
+        return Box("applied", (name_box(op.name), *args))
     if sum(op.orders) == 1 and not (primed and len(args) == 1):
         slot = op.orders.index(1)
         inner = node.args[slot]
@@ -410,10 +399,10 @@ def _abstract(node: Apply, op: AbstractOperator, args: list[Box], primed: bool) 
         elif len(args) > 1 and isinstance(inner, Apply) and isinstance(inner.op, AbstractOperator):
             by = "" if any(inner.op.orders) else inner.op.name
         if by and node.args.count(inner) == 1:
-            return _derivative("d" if len(args) == 1 else "∂", op.name, by, plain="d")
+            return derivative_box("d" if len(args) == 1 else "∂", op.name, by, plain="d")
     order = sum(op.orders)
     if len(args) == 1:
         latex = "'" * order if order <= 3 else f"^{{({order})}}"
-        return Box("applied", (_symbol(op.name), *args), "'" * order, latex)
+        return Box("applied", (name_box(op.name), *args), "'" * order, latex)
     orders = ",".join(map(str, op.orders))
-    return Box("applied", (_symbol(op.name), *args), f"'[{orders}]", f"^{{({orders})}}")
+    return Box("applied", (name_box(op.name), *args), f"'[{orders}]", f"^{{({orders})}}")

@@ -11,11 +11,13 @@ from chainrule.render.blocks import (
     Equations,
     Heading,
     Label,
+    Listing,
     Math,
     Page,
     Paragraph,
     Prose,
     Row,
+    Table,
 )
 from chainrule.render.breaking import lines
 from chainrule.render.latex import latex, write
@@ -40,6 +42,13 @@ def _block(block: Block) -> str:
             return f"**{words}**" if tone == "bad" else words
         case Equations():
             return _table(block) if block.header else _equations(block)
+        case Table(header, rows, numbers):
+            rules = ["---:" if j in numbers else "---" for j in range(len(header))]
+            cells_ = [map(_words, header), rules, *(map(_prose, row) for row in rows)]
+            return "\n".join(f"| {' | '.join(cells)} |" for cells in cells_)
+        case Listing(verbatim, language):
+            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", verbatim)), default=0))
+            return f"{fence}{language}\n{verbatim.rstrip()}\n{fence}"
 
 
 def _equations(block: Equations) -> str:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from chainrule.core.expr import Expr, Sym, topological
+from chainrule.core.expr import Expr, Sym, free_symbols, substitute, symbol, topological
+from chainrule.core.shape import Shape
 from chainrule.derivation.steps import (
+    Chain,
     Derivation,
+    Differential,
+    EntryOf,
     Formula,
+    Gradient,
     Partial,
 )
-from chainrule.render.blocks import Label
+from chainrule.render.blocks import Label, Math
+from chainrule.render.boxes import ArrayName
 from chainrule.render.latex import name as latex_name
-from chainrule.render.sharing import LIMIT, changed, leaves, measure, shared
+from chainrule.render.sharing import LIMIT, Sign, changed, leaves, measure, shared
 
 _STOREYS = 12  # brackets within brackets: about as many as fit side by side on a page
 
@@ -40,6 +46,9 @@ class Notation:
         self.order = max((step.stage for step in derivation.steps), default=1)
         self._operands = _operands(derivation)
         self._many = len(derivation.variables) > 1
+        self._shapes = _shapes(derivation)
+        self._arrays = {n for n, shape in self._shapes.items() if shape}
+        self._signs = self._made(derivation)
         self.both_signs = _ambiguous(self._operands, derivation)
         expressions = _expressions(derivation)
         size, depth = measure(expressions)
@@ -56,10 +65,50 @@ class Notation:
         `by_name`: an edge's derivative is taken by the name, in all places where it occurs.
         """
 
-        def signed(p: Partial) -> Partial:
-            return Partial(p.of, p.by, self._is_straight(p.of, p.total, by_name))
+        def written(e: Expr) -> Expr:
+            e = self._short.get(e, e)
+            return substitute([e], self._signs)[0] if self._signs else e
 
-        return changed(formula, lambda e: self._short.get(e, e), signed)
+        def signed(sign: Sign) -> Formula:
+            name = self._name
+            match sign:
+                case Partial(of, by, total):
+                    return Partial(name(of), name(by), self._is_straight(of, total, by_name))
+                case Chain(nodes):
+                    return Chain(tuple(map(name, nodes)))
+                case Differential(of):
+                    return Differential(name(of))
+                case Gradient(of, by):
+                    return symbol(self._gradient(of, by), self._shapes.get(by, ()))
+                case EntryOf(of, at, by, by_at):
+                    return EntryOf(name(of), at, name(by), by_at)
+
+        return changed(formula, written, signed)
+
+    def _name(self, name: str) -> str:
+        return ArrayName(name) if name in self._arrays else name
+
+    def symbol(self, name: str) -> Sym:
+        """What stands for a quantity, with its shape."""
+        return symbol(name, self._shapes.get(name, ()))
+
+    def quantity(self, name: str) -> Math:
+        """A name in a sentence."""
+        return Math((self.symbol(name),))
+
+    def _made(self, derivation: Derivation) -> dict[Expr, Expr]:
+        """How the names that only the derivation has are written: `∂L/∂Z1`, `dX`."""
+        signs: dict[Expr, Expr] = {}
+        for made, of in derivation.made.items():
+            if isinstance(of, Gradient):
+                shape, shown = self._shapes.get(of.by, ()), self._gradient(of.of, of.by)
+            else:
+                shape, shown = self._shapes.get(of.of, ()), f"∂{of.of}"
+            signs[symbol(made, shape)] = symbol(shown, shape)
+        return signs
+
+    def _gradient(self, of: str, by: str) -> str:
+        return f"∂{of}/∂{by}"
 
     def has_edge(self, of: str, by: str) -> bool:
         """Whether the quantity `of` is computed directly from `by`."""
@@ -67,7 +116,9 @@ class Notation:
 
     def _is_straight(self, of: str, total: bool, by_name: bool) -> bool:
         if total:
-            return not self._many or self.both_signs
+            return self.both_signs or not (self._many or self._arrays)
+        if self._arrays:
+            return False
         operands = self._operands.get(of, [])
         return len(set(operands) if by_name else operands) < 2
 
@@ -110,6 +161,15 @@ class Notation:
                     stack.append(found[node.name])
         self._told.update(found)
         return sorted(found.items(), key=lambda item: int(item[0].lstrip("t")))
+
+
+def _shapes(derivation: Derivation) -> dict[str, Shape]:
+    """The shapes of the names that are arrays."""
+    shapes = {s.name: s.shape for s in free_symbols(derivation.functions) if s.shape}
+    shapes.update((n, e.shape) for n, e in derivation.program.assignments if e.shape)
+    shapes.update((u.name, u.expression.shape) for u in derivation.intermediates)
+    shapes.update((n, shape) for n, shape in derivation.program.declared.items() if shape)
+    return shapes
 
 
 def _expressions(derivation: Derivation) -> list[Expr]:

@@ -282,7 +282,7 @@ def _where(rows: Iterable[Row], notation: Notation) -> Iterator[Block]:
     new = notation.definitions(part for row in rows for part in row.right)
     if new:
         yield Paragraph(("with the shared parts" if len(new) > 1 else "with the shared part",))
-        yield Equations(tuple(Row(symbol(name), (part,)) for name, part in new))
+        yield Equations(tuple(Row(symbol(name, part.shape), (part,)) for name, part in new))
 
 
 def _reading(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:

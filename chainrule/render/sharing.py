@@ -7,7 +7,25 @@ from itertools import count
 from typing import NamedTuple
 
 from chainrule.core.expr import Apply, Expr, Sym, apply, symbol, topological
-from chainrule.derivation.steps import Chain, Diagonal, Formula, Matrix, Partial, Plus, Times
+from chainrule.derivation.steps import (
+    Chain,
+    Delta,
+    Diagonal,
+    Differential,
+    Entry,
+    EntryOf,
+    Formula,
+    Gradient,
+    Matrix,
+    Partial,
+    Plus,
+    SumOver,
+    Times,
+    Transposed,
+)
+
+Sign = Partial | Chain | Differential | Gradient | EntryOf
+"""What stands for a quantity by its name."""
 
 LIMIT = 2000
 """An expression of more nodes than this, written out, is printed with named parts."""
@@ -44,9 +62,10 @@ def shared(
     >>> shared([e]).definitions, shared([e], limit=10)
     ((), Shared(definitions=(('t1', add(pow(x, 2), mul(3, x))),), formulas=(mul(t1, t1),)))
     """
-    sizes, _ = measure(roots, limit)
-    too_long = sum(sizes[root] for root in roots) > limit
-    order = list(sizes)
+    order = topological(roots)
+    too_long = _beyond(order, roots, limit)
+    if not too_long and storeys is None:
+        return Shared((), tuple(roots))
     used_by: dict[Expr, int] = {}
     for node in order if too_long else ():
         for argument in node.args:
@@ -54,6 +73,7 @@ def shared(
     ends = set(roots)
     for root in roots if too_long else ():
         used_by[root] = used_by.get(root, 0) + 1
+    dimensions = _dimensions(order)
     names = fresh_names("t", {*taken, *(n.name for n in order if isinstance(n, Sym))})
     definitions: list[tuple[str, Expr]] = []
     own: dict[Expr, Expr] = {}
@@ -74,11 +94,36 @@ def shared(
         )
         deep = storeys is not None and depth[node] >= storeys
         repeated = used_by.get(node, 0) > 1 and size[node] >= _WORTH_A_NAME
-        if repeated or (deep and node not in ends):
+        if (repeated or (deep and node not in ends)) and node not in dimensions:
             name = next(names)
             definitions.append((name, own[node]))
-            inside[node], size[node], depth[node] = symbol(name), 1, 0
+            inside[node], size[node], depth[node] = symbol(name, node.shape), 1, 0
     return Shared(tuple(definitions), tuple(own[root] for root in roots))
+
+
+def _dimensions(order: Sequence[Expr]) -> set[Expr]:
+    """What is an axis, a place or a dimension: these stay as they are."""
+    found: set[Expr] = set()
+    for node in reversed(order):
+        if node in found:
+            found.update(node.args)
+        elif node.op is not None and node.op.notation in _COUNTED:
+            found.update(a for a in node.args if not a.shape)
+    return found
+
+
+_COUNTED = frozenset(["index", "slice", "concat", "reduction", "filled", "unit"])
+
+
+def _beyond(order: Sequence[Expr], roots: Sequence[Expr], limit: int) -> bool:
+    """Whether the roots, written out, have more nodes than the limit."""
+    size: dict[Expr, int] = {}
+    for node in order:
+        total = 1
+        for argument in node.args:
+            total += size[argument]
+        size[node] = min(limit + 1, total)
+    return sum(size[root] for root in roots) > limit
 
 
 def measure(roots: Sequence[Expr], limit: int = LIMIT) -> tuple[dict[Expr, int], dict[Expr, int]]:
@@ -99,9 +144,12 @@ def _encloses(node: Expr, slot: int) -> bool:
     if not isinstance(node, Apply) or not isinstance(argument, Apply):
         return False
     row, inner = node.op, argument.op.precedence
-    if row.notation in ("sum", "product", "prefix"):
+    if row.notation in ("sum", "product", "prefix", "matmul"):
         return inner < row.precedence or (inner == row.precedence and slot > 0)
-    return row.notation != "power" or slot > 0 or inner < 50
+    return row.notation not in _POSTFIX or slot > 0 or inner < 50
+
+
+_POSTFIX = frozenset(["power", "transpose", "inverse", "index", "slice"])
 
 
 def fresh_names(stem: str, taken: Iterable[str]) -> Iterator[str]:
@@ -132,24 +180,24 @@ def leaves(formula: Formula) -> list[Expr]:
                 stack.extend(reversed(parts))
             case Matrix(rows):
                 stack.extend(entry for row in reversed(rows) for entry in reversed(row))
+            case Transposed(of) | Entry(of) | SumOver(_, of):
+                stack.append(of)
     return list(found)
 
 
 def changed(
     formula: Formula,
     of_expression: Callable[[Expr], Expr],
-    of_partial: Callable[[Partial], Partial] = lambda partial: partial,
+    of_sign: Callable[[Sign], Formula] = lambda sign: sign,
 ) -> Formula:
-    """The formula with its expressions and its partial derivatives replaced."""
+    """The formula with its expressions replaced, and the signs that stand for quantities."""
 
     def inner(part: Formula) -> Formula:
-        return changed(part, of_expression, of_partial)
+        return changed(part, of_expression, of_sign)
 
     match formula:
         case Expr():
             return of_expression(formula)
-        case Partial():
-            return of_partial(formula)
         case Times(parts):
             return Times(tuple(map(inner, parts)))
         case Plus(parts):
@@ -158,5 +206,12 @@ def changed(
             return Diagonal(tuple(map(inner, parts)))
         case Matrix(rows):
             return Matrix(tuple(tuple(map(inner, row)) for row in rows))
-        case Chain():
+        case Transposed(of):
+            return Transposed(inner(of))
+        case Entry(of, places):
+            return Entry(inner(of), places)
+        case SumOver(letters, of):
+            return SumOver(letters, inner(of))
+        case Delta():
             return formula
+    return of_sign(formula)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import TextIO
@@ -14,11 +15,13 @@ from chainrule.render.blocks import (
     Equations,
     Heading,
     Label,
+    Listing,
     Math,
     Page,
     Paragraph,
     Prose,
     Row,
+    Table,
 )
 from chainrule.render.text import text
 
@@ -27,7 +30,9 @@ Line = list[tuple[str, str]]  # pieces and their styles
 _WIDTH, _WIDEST, _NARROWEST = 80, 110, 30
 _INDENT = "  "
 _TONES = {"plain": "", "note": "dim", "warning": "yellow", "good": "green", "bad": "bold red"}
-_ASCII = str.maketrans({"∂": "d", "∇": "grad ", "·": "*", "≈": "~", "√": "sqrt", "²": "^2"})
+_ASCII = str.maketrans(
+    {"∂": "d", "∇": "grad ", "·": "*", "≈": "~", "√": "sqrt", "²": "^2", "─": "-", "×": "x"}
+)
 
 
 def plain(page: Page, width: int = _WIDTH) -> str:
@@ -102,6 +107,11 @@ def _lines(page: Page, width: int) -> Iterator[Line]:
                     yield [(piece, _TONES[tone])]
             case Equations():
                 yield from _equations(block, width)
+            case Table():
+                yield from _table(block)
+            case Listing(verbatim):
+                for words in verbatim.splitlines():
+                    yield [(_INDENT + _printable(words) if words else "", "")]
 
 
 def _apart(before: Block, block: Block) -> bool:
@@ -133,15 +143,19 @@ def _formula(formula: Formula | Label, explicit: bool = False) -> str:
 
 def _printable(words: str) -> str:
     """One line, without anything that moves the cursor."""
-    if words.isascii() and words.isprintable():
+    if words.isprintable():  # neither a control sign nor a separator but the space
         return words
     return "".join(
         " " if c in " \n\t" else "�" if unicodedata.category(c)[0] in "CZ" else c for c in words
     )
 
 
+# Letters of one column that no other sign combines with: most of what is drawn.
+_SINGLE = re.compile("[\0-\u02ff\u0391-\u03d6∂∇·×≤≥≠≈…√]*").fullmatch
+
+
 def _width(words: str) -> int:
-    if words.isascii():
+    if _SINGLE(words):
         return len(words)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in words)
     return len(words) + wide - sum(unicodedata.combining(c) != 0 for c in words)
@@ -246,6 +260,28 @@ def _grid(matrix: Matrix, room: int) -> list[str]:
         + " ]"
         for row in cells
     ]
+
+
+# ------------------------------------------------------------------------- tables
+
+
+def _table(block: Table) -> Iterator[Line]:
+    cells = [[_prose(cell) for cell in row] for row in block.rows]
+    widths = [max(map(_width, column)) for column in zip(block.header, *cells, strict=True)]
+
+    def line(row: Iterable[str]) -> str:
+        drawn = []
+        for j, (cell, w) in enumerate(zip(row, widths, strict=True)):
+            pad = " " * (w - _width(cell))
+            drawn.append(pad + cell if j in block.numbers else cell + pad)
+        return _INDENT + _GAP.join(drawn)
+
+    yield [(line(block.header), "dim")]
+    rule = _INDENT + "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    for i, row in enumerate(cells):
+        if i == 0 or (block.total and i == len(cells) - 1):
+            yield [(rule, "dim")]
+        yield [(line(row), "")]
 
 
 # ------------------------------------------------------------------------- wrapping

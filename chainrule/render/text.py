@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chainrule.core.expr import Sym
 from chainrule.derivation.steps import Formula
-from chainrule.render.layout import Box, emit, layout
+from chainrule.render.boxes import Box, emit
+from chainrule.render.layout import layout
 from chainrule.render.sharing import shortened
 
 _SIGNS = {" <= ": " ≤ ", " >= ": " ≥ ", " != ": " ≠ "}
@@ -23,6 +25,8 @@ def text(formula: Formula, explicit: bool = False, signs: bool = False) -> str:
     >>> text((x - (y - 2)) ** 2 / (-x))
     '-(x - (y - 2))^2/x'
     """
+    if isinstance(formula, Sym):
+        return emit(layout(formula), _draw)
     definitions, shown = shortened(formula)
     draw = _draw_signs if signs else _draw
     statements = [f"{name} = {emit(layout(e, explicit), draw)}" for name, e in definitions]
@@ -41,12 +45,16 @@ def _draw(box: Box) -> Iterable[Box | str]:
     match box.kind:
         case "row":
             return box.parts
-        case "number" | "symbol" | "constant" | "sign" | "times":
+        case "either":
+            return (box.parts[0],)
+        case "number" | "symbol" | "array" | "constant" | "sign" | "times":
             return (box.text,)
         case "fraction":
             return (box.parts[0], "/", box.parts[1])
         case "power":
-            return (box.parts[0], "^", box.parts[1])
+            return (box.parts[0], box.text or "^", box.parts[1])
+        case "part":
+            return (box.parts[0], "[", *_between(box.parts[1:], ", "), "]")
         case "fence":
             return box.parts if box.text == "plane" else ("(", *box.parts, ")")
         case "call" | "delimited" | "root" | "exponential" | "logarithm":

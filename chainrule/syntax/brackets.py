@@ -22,10 +22,12 @@ OPENER_OF = {
     "FLOOR_CLOSE": "FLOOR_OPEN",
     "CEIL_CLOSE": "CEIL_OPEN",
     "BAR_CLOSE": "BAR_OPEN",
+    "NORM_CLOSE": "NORM_OPEN",
     "GROUP_CLOSE": "GROUP_OPEN",
 }
-_CLOSING_SIGN = {"OPEN": ")", "LSQUARE": "]", "FLOOR_OPEN": "⌋", "CEIL_OPEN": "⌉", "BAR_OPEN": "|"}
-_BARS = frozenset({"BAR_OPEN", "FLOOR_OPEN", "CEIL_OPEN"})
+_CLOSING_SIGN = {"OPEN": ")", "LSQUARE": "]", "FLOOR_OPEN": "⌋", "CEIL_OPEN": "⌉", "BAR_OPEN": "|", "NORM_OPEN": "‖"}
+_BARS = frozenset({"BAR_OPEN", "FLOOR_OPEN", "CEIL_OPEN", "NORM_OPEN"})
+PRODUCTS = frozenset({"STAR", "SLASH", "AT", "DOT_STAR", "DOT_SLASH"})
 _UNSEEN = frozenset({"BARE", "RADICAL"})
 
 
@@ -218,7 +220,7 @@ class Brackets:
         if frame.kind == "BARE":
             if frame.varying > 1 and frame.joint >= 0:
                 self.doubts.add("chain", frame.function, frame.opener, frame.joint)
-            if token.kind in ("STAR", "SLASH") and self._could_run_on(token):
+            if token.kind in PRODUCTS and self._could_run_on(token):
                 self.doubts.add("bare", frame.function, frame.opener, len(self.out) + 1)
         end = self.out[-1].end
         self.partner[frame.opener] = len(self.out)
@@ -242,6 +244,8 @@ class Brackets:
         ):
             function, self.awaiting = self.awaiting, -1
             token = token._replace(kind="OPEN")  # \sin{x} is sin(x)
+        elif token.kind == "LSQUARE" and self.ended:
+            pass  # an index
         elif token.kind == "LSQUARE" and self.out:
             self._refuse_square(token)
         else:
@@ -264,10 +268,8 @@ class Brackets:
     def _refuse_square(self, token: Token) -> None:
         last = self.out[-1]
         if last.kind == "LSQUARE":
-            message, hint = "matrices are not read yet", "write one vector: [e1, e2]"
-            raise self.scope.wrong(token, message, hint, UnsupportedError)
-        if self.ended and last.kind == "NAME":
-            message, hint = "entries of arrays, `x[i]`, are not read yet", "write x1, x2"
+            message = "a matrix is not written out entry by entry"
+            hint = "write one vector, [e1, e2]; or declare it: X: matrix(2, 2)"
             raise self.scope.wrong(token, message, hint, UnsupportedError)
         hint = "group with round brackets"
         if self.awaiting >= 0:
@@ -317,9 +319,9 @@ class Brackets:
         self.out.append(token)
         self.ended = token.kind == "END"
 
-    def is_bar_open(self) -> bool:
+    def is_bar_open(self, kind: str = "BAR_OPEN") -> bool:
         """Whether a bar can close here."""
-        return self._inside() == "BAR_OPEN" and self.ended
+        return self._inside() == kind and self.ended
 
     def is_in_braces(self) -> bool:
         """Whether the innermost bracket that is seen is `{`."""
@@ -330,6 +332,11 @@ class Brackets:
             if frame.kind not in _UNSEEN:
                 return frame.kind
         return ""
+
+    def is_in_arguments(self) -> bool:
+        """Whether the innermost bracket holds the arguments of a function."""
+        frame = self.frames[-1]
+        return frame.kind == "OPEN" and frame.function >= 0 and not frame.script
 
     def new_product(self) -> None:
         """A product begins with the next operand."""

@@ -13,24 +13,35 @@ from math import gcd
 from typing import Any, NamedTuple
 
 from chainrule.core.arithmetic import ADD, DIV, EXP, LN, MUL, NEG, PI, POW, SUB, E
-from chainrule.core.errors import ArityError, ParseError, Span
-from chainrule.core.expr import Const, Expr, apply, const, symbol
+from chainrule.core.errors import ArityError, ParseError, ShapeError, Span, UnsupportedError
+from chainrule.core.expr import Const, Expr, Sym, apply, const, symbol
 from chainrule.core.ops import Operator, lookup
+from chainrule.core.shape import shape_text
 from chainrule.core.table import abstract
 from chainrule.core.table.elementary import CBRT, LOG, LOG2, LOG10, SQRT
 from chainrule.core.table.piecewise import ABS, CEIL, FLOOR, PIECEWISE
+from chainrule.syntax import arrays
+from chainrule.syntax.lalr import Words
 from chainrule.syntax.lexer import Token
 from chainrule.syntax.names import FUNCTIONS
+from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
 
 _SIGNS = {"≤": "<=", "≥": ">=", "≠": "!=", "<>": "!="}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 
 
-class Bracketed(NamedTuple):
+class Bracketed:
     """A number or `e` that stands in brackets."""
 
-    node: Expr
+    __slots__ = ("node",)
+
+    def __init__(self, node: Expr) -> None:
+        self.node = node
+
+
+class Barred(Bracketed):
+    """An array between bars: between two on each side it is a norm."""
 
 
 class Function(NamedTuple):
@@ -109,16 +120,6 @@ def _is_fraction(a: Const, b: Const) -> bool:
     )
 
 
-def _power(a: Any, sign: Token, b: Any) -> Expr:
-    if isinstance(a, Expr) and getattr(a, "op", None) is E:
-        return apply(EXP, _open(b))
-    return apply(POW, _open(a), _open(b))
-
-
-def _superscript(a: Any, token: Token) -> Expr:
-    return _power(a, token, _script_number(token))
-
-
 def _script_number(token: Token) -> Expr:
     return symbol("n") if token.text == "ⁿ" else const(int(token.text.translate(_SUPERSCRIPTS)))
 
@@ -131,10 +132,6 @@ def _group(opening: Token, value: Any, closing: Token) -> Any:
 
 def _compare(a: Any, sign: Token, b: Any) -> Expr:
     return apply(lookup(_SIGNS.get(sign.text, sign.text)), _open(a), _open(b))
-
-
-def _name(token: Token) -> Expr:
-    return symbol(token.text)
 
 
 def _first(value: Any) -> list[Any]:
@@ -172,22 +169,114 @@ def _indexed_root(opening: Token, index: Any, of: Token, value: Any, end: Token)
 
 
 class Building:
-    """The actions that need the program's names."""
+    """The actions that need the program's names, or the words they stand for.
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+    `listing`: whether the statement is a list of expressions, not a vector of outputs.
+    """
+
+    def __init__(self, scope: Scope, doubts: Doubts) -> None:
+        self.scope, self.doubts = scope, doubts
+        self.words = Words([])
+        self.listing = False
         self.actions: dict[str, Callable[..., Any]] = {
             **_ACTIONS,
+            "vector": self._vector,
             "name": self._name,
             "call": self._call,
             "piecewise": self._piecewise,
             "between": self._between,
+            "multiply": self._multiply,
+            "juxtapose": self._juxtapose,
+            "hadamard": lambda a, sign, b: arrays.hadamard(_open(a), sign, _open(b), self.scope),
+            "raise_to": self._power,
+            "raise_to_superscript": self._power,
+            "absolute": self._absolute,
+            "norm": self._norm,
+            "part": lambda value, o, places, c: arrays.part(
+                _open(value), [_open(p) for p in places], self.scope
+            ),
         }
+
+    def _vector(self, opening: Token, values: list[Any], closing: Token) -> Statement:
+        entries = tuple(map(_open, values))
+        if not self.listing and (array := [e.shape for e in entries if e.shape]):
+            alone = "leave the brackets out"
+            raise ShapeError(
+                "square brackets hold scalars",
+                shapes=(array[0],),
+                hint=alone if len(entries) == 1 else "join vectors with concat(a, b), or name them",
+            )
+        return Statement("value", entries, vector=True)
 
     def _name(self, token: Token) -> Expr:
         if token.text in ("e", "pi") and not self.scope.is_own(token.text):
             return apply(E if token.text == "e" else PI)
-        return symbol(token.text)
+        return symbol(token.text, self.scope.shapes.get(token.text, ()))
+
+    def _multiply(self, a: Any, sign: Token, b: Any) -> Expr:
+        a, b = _open(a), _open(b)
+        return (
+            arrays.times(a, sign, b, self.scope) if a.shape and b.shape else apply(MUL, a, b)
+        )
+
+    def _juxtapose(self, a: Any, sign: Token, b: Any) -> Expr:
+        a, b = _open(a), _open(b)
+        return arrays.side_by_side(a, b, self.scope) if a.shape and b.shape else apply(MUL, a, b)
+
+    def _power(self, a: Any, *rest: Any) -> Expr:
+        """`a^b`, or `a²`: the rest is a sign and an exponent, or both in one."""
+        base, exponent = _open(a), _open(rest[1]) if len(rest) > 1 else _script_number(rest[0])
+        if base.shape or exponent.shape:
+            return self._power_of_array(a, base, exponent, 1 + len(rest))
+        if base.op is E and base is a:
+            return apply(EXP, exponent)
+        return apply(POW, base, exponent)
+
+    def _power_of_array(self, a: Any, base: Expr, exponent: Expr, size: int) -> Expr:
+        """Entry by entry, with a notice where a matrix has another power."""
+
+        def note(reading: str, other: str) -> None:
+            spans = [self.words.span(*words) for words in self.words.children(size)]
+            parts = [self.scope.source[place.start : place.end] for place in spans]
+            span = Span(spans[0].start, spans[-1].end)
+            self.doubts.reading(span, reading, other.format(parts[0], parts[-1]))
+
+        if isinstance(exponent, Sym) and exponent.name == "T" and self.scope.is_transpose():
+            note("the transpose", "for a power declare T: scalar")
+            return apply(arrays.TRANSPOSE, base)
+        if base.op is E and base is a:
+            if arrays.is_square(exponent):
+                note("e^x of each entry", "for the exponential of the matrix write expm({1})")
+            return apply(EXP, exponent)
+        if arrays.is_square(base) and not exponent.shape:
+            value = exponent.value if isinstance(exponent, Const) else None
+            if value == -1:
+                note("1/x of each entry", "for the inverse write inv({0})")
+            else:
+                power = "{0} @ {0}" if value == 2 else "{0} @ {0} @ …"
+                note("a power of each entry", f"for the power of the matrix write {power}")
+        return apply(POW, base, exponent)
+
+    def _absolute(self, opening: Token, value: Any, closing: Token) -> Any:
+        node = _open(value)
+        if not node.shape:
+            return apply(ABS, node)
+        source = self.scope.source
+        doubled = source[opening.start + 1 : opening.start + 2] == source[closing.start - 1] == "|"
+        if doubled and isinstance(value, Barred):
+            return apply(arrays.NORM, node.args[0])
+        return Barred(apply(ABS, node))
+
+    def _norm(self, opening: Token, value: Any, closing: Token) -> Expr:
+        index = closing.text.strip("‖_{}")
+        if index not in ("", "2", "F", "₂"):
+            raise UnsupportedError(
+                f"the norm with index {index}",
+                closing.span,
+                self.scope.source,
+                "there is the Euclidean norm, of a matrix the Frobenius norm: ‖x‖",
+            )
+        return apply(arrays.NORM, _open(value))
 
     def _between(self, a: Any, first: Token, b: Any, second: Token, c: Any) -> Expr:
         """`0 < x <= 1`: 1 where both hold."""
@@ -212,24 +301,22 @@ class Building:
         return node
 
     def _call(self, head: Function, opening: Token, arguments: list[Any], closing: Token) -> Expr:
-        args = [_open(a) for a in arguments]
+        args = [_open(a) for a in arguments if not isinstance(a, arrays.Keyword)]
         name = head.token.text
         row = FUNCTIONS.get(name)
         if row is None:
             return self._abstract(head, args)
+        keywords = [a for a in arguments if isinstance(a, arrays.Keyword)]
+        arrays.check_call(row, head.token, args, keywords, self.scope)
         if name == "log":
             row, args = self._logarithm(head, args)
         if not row.accepts(len(args)):
-            low = row.arity[0]
-            wanted = "1 or 2" if name == "log" and head.base is None else str(low)
-            least = "at least " if row.variadic else ""
-            raise self.scope.wrong(
-                head.token,
-                f"`{name}` takes {least}{wanted} argument{'s' * (wanted != '1')}, not {len(args)}",
-                f"write {name}({', '.join(('x', 'y', 'z')[:low])})",
-                ArityError,
-            )
-        node: Expr = apply(row, *args)
+            self._refuse_count(row, head, len(args))
+        node: Expr
+        if row.shape is not None or row.variadic:
+            node = arrays.call(row, args, keywords, self.scope)
+        else:
+            node = apply(row, *args)
         if head.exponent:
             if len(head.exponent) > 1:
                 raise ParseError(
@@ -240,6 +327,19 @@ class Building:
                 )
             node = apply(POW, node, head.exponent[0])
         return node
+
+    def _refuse_count(self, row: Operator, head: Function, count: int) -> None:
+        name, (low, high) = head.token.text, row.arity
+        wanted = str(low) if high in (None, low) else f"{low} or {high}"
+        if name == "log" and head.base is None:
+            wanted = "1 or 2"
+        least = "at least " if row.variadic else ""
+        raise self.scope.wrong(
+            head.token,
+            f"`{name}` takes {least}{wanted} argument{'s' * (wanted != '1')}, not {count}",
+            f"write {name}({', '.join(('x', 'y', 'z')[:low])})",
+            ArityError,
+        )
 
     def _logarithm(self, head: Function, args: list[Expr]) -> tuple[Operator, list[Expr]]:
         if head.base is None:
@@ -278,7 +378,30 @@ class Building:
                     self.scope.source,
                     f"write {name}^(0,1)(x, y), an order for each; for a power {name}(x)^2",
                 )
-        return apply(abstract.function(name, len(args), orders), *args)
+        shapes, result = self.scope.signatures.get(name, ((), ()))
+        for argument, shape in zip(args, shapes, strict=False):
+            if argument.shape != shape:
+                wanted = shape_text(shape)
+                known = not isinstance(argument, Sym) or self.scope.knows(argument.name)
+                raise ShapeError(
+                    f"`{name}` takes {f'a {wanted}' if not shape else wanted}",
+                    shapes=(argument.shape,),
+                    hint="its declaration says so" if known else f"declare {{0}}: {wanted}",
+                )
+        return apply(abstract.function(name, len(args), orders, shapes, result), *args)
+
+
+def _transpose(value: Any, sign: Token) -> Expr:
+    primes = sum({"″": 2, "‴": 3}.get(c, 1) for c in sign.text) if sign.kind == "PRIME" else 1
+    return arrays.transposed(_open(value), primes)
+
+
+def _range(*children: Any) -> arrays.Range:
+    """`a:b`, with either end left out."""
+    colon = next(i for i, c in enumerate(children) if isinstance(c, Token))
+    ends = [_open(c) for c in children if not isinstance(c, Token)]
+    low = ends[0] if colon else None
+    return arrays.Range(low, ends[-1] if colon < len(children) - 1 else None)
 
 
 _ACTIONS: dict[str, Callable[..., Any]] = {
@@ -289,7 +412,6 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "bare": lambda output: output,
     "statement": lambda declared: Statement("declaration", declared=tuple(declared)),
     "scalar": lambda value: Statement("value", (_open(value),)),
-    "vector": lambda o, values, c: Statement("value", tuple(map(_open, values)), vector=True),
     "of_the_next_type": lambda word: (word, None),
     "of_type": lambda word, colon, type_: (word, type_),
     "plain_type": lambda word: Type(word.text, word.span),
@@ -304,16 +426,17 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "compare": _compare,
     "add": _binary(ADD),
     "subtract": _binary(SUB),
-    "multiply": _binary(MUL),
+    "matmul": _binary(arrays.MATMUL),
     "divide": _divide,
     "negate": _negate,
     "same": lambda sign, value: value,
-    "raise_to": _power,
-    "raise_to_superscript": _superscript,
+    "raise_entries": _binary(POW),
+    "transpose": _transpose,
+    "keyword": lambda token, equals, value: arrays.Keyword(token, _open(value)),
+    "range": _range,
     "number": lambda token: number(token.text),
     "group": _group,
     "braced": lambda o, value, c: value,
-    "absolute": lambda o, value, c: apply(ABS, _open(value)),
     "floor": lambda o, value, c: apply(FLOOR, _open(value)),
     "ceil": lambda o, value, c: apply(CEIL, _open(value)),
     "fraction": lambda o, above, over, below, c: _divide(above, over, below),

@@ -140,13 +140,10 @@ def subscript(state: Brackets, token: Token, place: int) -> int:
 
 
 def prime(state: Brackets, token: Token, place: int) -> None:
+    """A derivative of a function that is named; after a quantity, the transpose."""
     if state.awaiting < 0:
-        raise state.scope.wrong(
-            token,
-            "a prime after a quantity, the transpose: arrays are not read yet",
-            "for a derivative write d/dx in front",
-            UnsupportedError,
-        )
+        transpose(state, token, place)
+        return
     function = state.out[state.awaiting].text
     if function in FUNCTIONS:
         raise state.scope.wrong(token, f"`{function}'` is not read", f"write d/dx {function}(x)")
@@ -154,6 +151,17 @@ def prime(state: Brackets, token: Token, place: int) -> None:
     if count > _MOST_PRIMES:
         raise state.scope.wrong(token, f"a derivative of order {count}", f"write {function}'(x)")
     state.out.append(Token("PRIMES", "'" * count, token.start, token.end))
+
+
+def transpose(state: Brackets, token: Token, place: int) -> None:
+    if not state.ended:
+        state.need_argument()
+        raise state.scope.wrong(
+            token, f"`{token.text}` has nothing on its left", "a transpose is written X'"
+        )
+    if len(token.text) > _MOST_PRIMES:
+        raise state.scope.wrong(token, "too many transposes", "write X or X'")
+    state.out.append(token)
 
 
 def radical(state: Brackets, token: Token, place: int) -> None:

@@ -12,7 +12,7 @@ from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
 
 _GO_ON = frozenset(
-    {"PLUS", "MINUS", "STAR", "SLASH", "POW", "EQUALS", "COMMA", "RELATION", "COLON", "ARROW"}
+    "PLUS MINUS STAR SLASH POW AT DOT_STAR DOT_SLASH DOT_POW EQUALS COMMA RELATION COLON ARROW".split()
 )
 
 
@@ -137,7 +137,7 @@ def derivative(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[Token
     place += bracket + typeset
     if place >= len(tokens) or not (tokens[place].kind == "PARTIAL" or tokens[place].text == "d"):
         return None
-    if tokens[place].text == "d" and scope.is_own("d"):
+    if tokens[place].text == "d" and scope.is_variable("d"):
         return None
     order, place = _order(tokens, place + 1)
     if kind_at(tokens, place) != ("OVER" if typeset else "SLASH"):
@@ -182,7 +182,7 @@ def differential(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[str
     if token.kind == "PARTIAL" or (
         token.text == "d" and (scope.latex or (following and following.start == token.end))
     ):
-        if following is None or (scope.is_own("d") and token.text == "d"):
+        if following is None or (scope.is_variable("d") and token.text == "d"):
             return None
         name = canonical(following.text)
         return (name, place + 2) if needs_no_declaration(name) or scope.is_own(name) else None

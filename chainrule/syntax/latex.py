@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from chainrule.core.errors import ParseError, UnknownNameError, UnsupportedError
 from chainrule.syntax.latex_words import (
     ALPHABETS,
-    ARRAYS,
     CASES,
     DROPPED,
     FRACTIONS,
@@ -20,6 +19,7 @@ from chainrule.syntax.latex_words import (
     MATRICES,
     SETTINGS,
     SIGNS,
+    TRANSPOSES,
     VARIANTS,
 )
 from chainrule.syntax.lexer import CLOSING, OPENING, Token
@@ -182,6 +182,9 @@ class _Commands:
         word = _content(token)
         if not word:
             return
+        if greek := word.startswith("\\") and _greek(word[1:]):  # \\boldsymbol{\\theta}
+            self._named(token, "γ" if greek == "gamma" else greek)
+            return
         if self.cases and word.rstrip(",") in CASES:
             if self.out[-1].kind == "COMMA":
                 self.out.pop()
@@ -202,6 +205,7 @@ class _Commands:
         elif name in SIGNS:
             kind, text = SIGNS[name]
             self._emit(kind, token, text)
+            self._index_of_norm()
         elif greek := _greek(name):
             # \gamma is always the letter; \Gamma is the function where it is applied.
             self._named(token, "γ" if greek == "gamma" else greek)
@@ -209,20 +213,13 @@ class _Commands:
             self._root(token)
         elif name == "over":
             self._over(token)
-        elif name in ALPHABETS and self._kind() == "LETTER":
+        elif name in ALPHABETS and self._kind() in ("LETTER", "COMMAND"):
             pass  # \\mathrm d
         elif name in FRACTIONS:
             self._emit("FRACTION", token, token.text)
             self._argument(token, "OVER")
-        elif name in FUNCTIONS:
+        elif name in FUNCTIONS and name not in HINTS:
             self._named(token, name)
-        elif name in ARRAYS:
-            raise UnsupportedError(
-                f"`{token.text}`, {ARRAYS[name]}: arrays are not read yet",
-                token.span,
-                self.source,
-                "write the entries out",
-            )
         else:
             raise UnknownNameError(
                 f"`{token.text}` is not a command that is read",
@@ -232,7 +229,13 @@ class _Commands:
             )
 
     def _dropped(self, token: Token, name: str) -> None:
-        if name in ("left", "right") and self._kind() == "BAR":
+        if name in ("left", "right") and self._kind() == "COMMAND":
+            bar = self.tokens[self.place]
+            if SIGNS.get(bar.text[1:], ("",))[0] == "NORM":
+                self.place += 1
+                self._emit("NORM_OPEN" if name == "left" else "NORM_CLOSE", bar, "‖")
+                self._index_of_norm()
+        elif name in ("left", "right") and self._kind() == "BAR":
             bar = self.tokens[self.place]
             self.place += 1
             self._emit("BAR_OPEN" if name == "left" else "BAR_CLOSE", bar, "|")
@@ -258,13 +261,40 @@ class _Commands:
             self._emit("ROOT", token, token.text)
             self._argument(token, "END")
 
+    def _index_of_norm(self) -> None:
+        """`\\|x\\|_2`, `\\|X\\|_{F}`: the index goes with the bar."""
+        if self.out[-1].kind not in ("NORM", "NORM_CLOSE") or self._kind() != "UNDERSCORE":
+            return
+        bar = self.out.pop()
+        place = self.place + 1 + (self._kind(1) == "LBRACE")
+        index = self.tokens[place] if place < len(self.tokens) else bar
+        end = place + (place > self.place + 1)
+        closed = end < len(self.tokens) and (end == place or self.tokens[end].kind == "RBRACE")
+        if index.kind not in ("NUMBER", "LETTER") or not closed:
+            underscore = self.tokens[self.place]
+            raise self._error(underscore, "this subscript is not a norm's", r"write \|x\|_2")
+        self.place = end + 1
+        text = f"‖_{index.text}"
+        self.out.append(Token(bar.kind, text, bar.start, self.tokens[end].end))
+
     def _power(self, token: Token) -> None:
-        """`^\\prime` and `^{\\prime}` are primes."""
-        ahead = self.tokens[self.place : self.place + 3]
-        texts = [t.text for t in ahead]
-        if texts[:1] == ["\\prime"] or (texts[:2] == ["{", "\\prime"] and texts[2:] == ["}"]):
-            self.place += 1 if texts[0] != "{" else 3
-            self._emit("PRIME", token, "'")
+        """`^\\prime` is a prime; `^\\top` and an upright `^{\\mathsf T}` are transposes."""
+        place = self.place
+        braced = self._kind() == "LBRACE"
+        place += braced
+        after = place + 1
+        first = self.tokens[place] if place < len(self.tokens) else token
+        name = first.text[1:] if first.kind == "COMMAND" else ""
+        kind = "PRIME" if name == "prime" else "TRANSPOSE" if name in TRANSPOSES else ""
+        if first.kind == "TEXT" and _content(first) == "T":
+            kind = "TRANSPOSE"
+        elif name in ALPHABETS and after < len(self.tokens) and self.tokens[after].text == "T":
+            kind, after = "TRANSPOSE", after + 1
+        closed = not braced or (after < len(self.tokens) and self.tokens[after].kind == "RBRACE")
+        if kind and closed:
+            self.place = after + braced
+            end = self.tokens[self.place - 1].end
+            self._emit(kind, token._replace(end=end), "'" if kind == "PRIME" else "⊤")
         else:
             self.out.append(token)
 
@@ -317,7 +347,8 @@ def _equations(tokens: Sequence[Token]) -> Sequence[Token]:
     found: list[Token] = []
     for token in tokens:
         depth += (token.kind in OPENING) - (token.kind in CLOSING)
-        if depth > 0 and token.kind == "EQUALS":
+        is_axis = bool(found) and found[-1].text == "axis"
+        if depth > 0 and token.kind == "EQUALS" and not is_axis:
             token = token._replace(kind="RELATION", text="==")
         found.append(token)
     return found
@@ -325,7 +356,7 @@ def _equations(tokens: Sequence[Token]) -> Sequence[Token]:
 
 def _spells(word: str) -> bool:
     """Whether letters side by side are a function; `tg`, `lb`, `lg` are products."""
-    return word in FUNCTIONS and (len(word) > 2 or word == "ln")
+    return word == "axis" or (word in FUNCTIONS and (len(word) > 2 or word == "ln"))
 
 
 def _greek(name: str) -> str:

@@ -33,6 +33,10 @@ SIGNS = {
         ("prime", "PRIME", "'"),
         ("to", "ARROW", "->"),
         ("colon", "COLON", ":"),
+        ("odot circ", "DOT_STAR", ".*"),
+        ("lVert", "NORM_OPEN", "‖"),
+        ("rVert", "NORM_CLOSE", "‖"),
+        ("Vert |", "NORM", "‖"),
         ("exponentialE", "NAME", "e"),
         ("differentialD", "LETTER", "d"),
     )
@@ -40,7 +44,9 @@ SIGNS = {
 }
 """Commands for signs of the language: kind and text of the word."""
 
-ALPHABETS = frozenset(["mathrm", "mathbf", "mathit", "mathsf", "rm", "it", "bf", "text"])
+ALPHABETS = frozenset(
+    ["mathrm", "mathbf", "mathit", "mathsf", "boldsymbol", "bm", "vec", "rm", "it", "bf", "text"]
+)
 """Commands for the shape of the letter that follows, where it stands in no braces."""
 
 FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac"})
@@ -65,24 +71,19 @@ SETTINGS = frozenset(
 )
 MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "vmatrix", "Vmatrix", "array", "smallmatrix"])
 
-ARRAYS = {
-    "top": "the transpose",
-    "intercal": "the transpose",
-    "odot": "the product entry by entry",
-    "circ": "a composition, or the product entry by entry",
-    "otimes": "the tensor product",
-    "det": "the determinant of a matrix",
-    "nabla": "a gradient",
-    "vec": "a vector",
-    **dict.fromkeys(("lVert", "rVert", "Vert", "|"), "the norm of a vector"),
-    **dict.fromkeys(("langle", "rangle"), "the inner product"),
-}
-"""Commands that need arrays."""
+TRANSPOSES = frozenset({"top", "intercal"})
+"""Commands for the transpose, after `^`."""
 
 HINTS = {
     "int": "chainrule differentiates; it does not integrate",
     "lim": "chainrule differentiates; it does not take limits",
-    "sum": "write all terms out",
+    "sum": r"write all terms out; over the entries of an array, \operatorname{sum}(x)",
+    "top": r"a transpose is an exponent: X^\top",
+    "intercal": r"a transpose is an exponent: X^\top",
+    "otimes": r"of two vectors write \operatorname{outer}(u, v)",
+    "nabla": "write the expression alone: several variables give a gradient",
+    "langle": r"an inner product is written \operatorname{dot}(u, v)",
+    "rangle": r"an inner product is written \operatorname{dot}(u, v)",
     "prod": "write all factors out",
     "infty": "infinity is not a number here",
     "pm": "write the two cases as two outputs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,8 +10,8 @@ from typing import NamedTuple
 from chainrule.core.errors import ChainruleError, ParseError, Span
 from chainrule.syntax.tables import Tables
 
-_OPENING = "OPEN LSQUARE LBRACE GROUP_OPEN FRACTION ROOT INDEX BAR_OPEN FLOOR_OPEN CEIL_OPEN"
-_CLOSING = "CLOSE RSQUARE RBRACE GROUP_CLOSE END BAR_CLOSE FLOOR_CLOSE CEIL_CLOSE"
+_OPENING = "OPEN LSQUARE LBRACE GROUP_OPEN FRACTION ROOT INDEX BAR_OPEN FLOOR_OPEN CEIL_OPEN NORM_OPEN"
+_CLOSING = "CLOSE RSQUARE RBRACE GROUP_CLOSE END BAR_CLOSE FLOOR_CLOSE CEIL_CLOSE NORM_CLOSE"
 OPENING = frozenset(_OPENING.split())
 CLOSING = frozenset(_CLOSING.split())
 """The kinds of words that open and close brackets (a bare `|` may do either)."""
@@ -33,13 +34,13 @@ class Token(NamedTuple):
         return Span(self.start, self.end)
 
 
-def words(source: str, tables: Tables) -> list[Token]:
-    """The words of a text, white space and comments left out."""
+def words(source: str, tables: Tables, at: int = 0, end: int | None = None) -> list[Token]:
+    """The words of a text, or of its part from `at` to `end`, without spaces and comments."""
     found: list[Token] = []
     append, match = found.append, tables.lexer.match
-    at, end = 0, len(source)
+    end = len(source) if end is None else end
     while at < end:
-        m = match(source, at)
+        m = match(source, at, end)
         if m is None:
             raise _no_word(source, at)
         kind = m.lastgroup
@@ -112,8 +113,39 @@ _LOOK_ALIKE = dict(
 )
 
 
+_LIBRARY = re.compile(r"(?:np|numpy|jnp|jax|torch|tf|math|sp|sympy|scipy)(?:\.[a-z]+)*\.(\w+)")
+_METHODS = {
+    "dot": "X @ y",
+    "t": "X.T",
+    "shape": "the names of its dimensions",
+    "size": "its dimensions",
+    **dict.fromkeys(("reshape", "view", "flatten", "ravel"), "a part, X[a:b, c:d], or concat(x, y)"),
+}
+
+
+def _member(source: str, at: int) -> ChainruleError | None:
+    """`np.sum(x)`, `X.sum()`: functions stand before their arguments, and belong to nothing."""
+    start = at
+    while start and (source[start - 1].isalnum() or source[start - 1] == "_"):
+        start -= 1
+    after = re.compile(r"\w*").match(source, at + 1)
+    name = after[0] if after else ""
+    if start == at or not name or not name[0].isalpha():
+        return None
+    if of := _LIBRARY.match(source, start):
+        message, hint = f"`{of[0]}` is not read", f"leave the library out: {of[1]}"
+        return ParseError(short(message), Span(start, of.end()), source, short(hint))
+    owner = source[start:at]
+    other = _METHODS.get(name, f"{name}({owner})")
+    span = Span(start, at + 1 + len(name))
+    message = f"`{owner}.{name}` is not read"
+    return ParseError(short(message), span, source, short(f"write {other}"))
+
+
 def _no_word(source: str, at: int) -> ChainruleError:
     character = source[at]
+    if character == "." and (error := _member(source, at)):
+        return error
     category = unicodedata.category(character)
     name = unicodedata.name(character, "control character" if category == "Cc" else "no character")
     is_mark, is_hidden = category[0] == "M", category[0] == "C" or category in ("Zl", "Zp")

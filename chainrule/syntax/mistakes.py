@@ -13,9 +13,8 @@ from chainrule.core.errors import (
     ChainruleError,
     ParseError,
     UnknownNameError,
-    UnsupportedError,
 )
-from chainrule.syntax.lexer import Token, short
+from chainrule.syntax.lexer import CLOSING, OPENING, Token, short
 from chainrule.syntax.names import (
     CONSTANTS,
     FUNCTIONS,
@@ -25,32 +24,44 @@ from chainrule.syntax.names import (
     needs_no_declaration,
 )
 
-ARRAY_FUNCTIONS = {
-    "softmax": "the softmax of a vector",
-    "log_softmax": "the logarithm of softmax",
-    "logsumexp": "the logarithm of a sum of exponentials",
-    "cross_entropy": "the cross-entropy of logits and labels",
-    "binary_cross_entropy": "the binary cross-entropy",
-    "mse": "the mean squared error",
-    "sum": "a sum over entries",
-    "mean": "a mean over entries",
-    "dot": "the dot product",
-    "norm": "the norm of a vector",
-    "trace": "the trace of a matrix",
-    "tr": "the trace of a matrix",
-    "det": "the determinant of a matrix",
-    "inv": "the inverse of a matrix",
-    "expm": "the exponential of a matrix",
-    "diag": "a diagonal",
-    "outer": "the outer product",
-    "transpose": "the transpose",
-    "concat": "a concatenation",
-}
-
 _ELSEWHERE = {
     "pow": "write x^2",
     "power": "write x^2",
     "square": "write x^2",
+    "matmul": "write A @ B",
+    "mm": "write A @ B",
+    "multiply": "write u .* v",
+    "hadamard": "write u .* v",
+    "inner": "write dot(u, v)",
+    "vdot": "write dot(u, v)",
+    "inverse": "write inv(X)",
+    "pinv": "write inv(X'@X)@X'",
+    "adj": "write det(X)*inv(X)",
+    "logdet": "write ln(det(X))",
+    "vec": "vectors and matrices stay as they are declared",
+    "kron": "there are matrices and vectors; of two vectors write outer(u, v)",
+    "reshape": "arrays keep their shapes; parts are X[a:b, c:d], joints concat(a, b)",
+    "flatten": "arrays keep their shapes; a sum over all entries is sum(X)",
+    "ravel": "arrays keep their shapes; a sum over all entries is sum(X)",
+    "vstack": "write concat(A, B, axis=0)",
+    "hstack": "write concat(A, B, axis=1)",
+    "stack": "write concat(A, B, axis=0)",
+    "concatenate": "write concat(A, B, axis=0)",
+    "identity": "write eye(n)",
+    "ones_like": "write ones(m, n)",
+    "zeros_like": "write zeros(m, n)",
+    "average": "write mean(x)",
+    "prod": "write exp(sum(ln(x))), of positive entries",
+    "std": "write sqrt(mean((x - mean(x))^2))",
+    "var": "write mean((x - mean(x))^2)",
+    "argmax": "it has no slope; write softmax(x)",
+    "einsum": "write products with @ and .*",
+    "maximum": "write max(x, y)",
+    "minimum": "write min(x, y)",
+    "shape": "dimensions are names: X: matrix(N, d)",
+    "axis": "an axis is given inside the brackets: sum(X, axis=0)",
+    "vector": "declare it in a line above: x: vector(n)",
+    "matrix": "declare it in a line above: X: matrix(m, n)",
     "factorial": "write gamma(x + 1)",
     "fact": "write gamma(x + 1)",
     "root": "write sqrt(x), cbrt(x) or x^(1/4)",
@@ -104,13 +115,6 @@ def unknown_name(
     word = token.text
     name = canonical(word)
     lower = name.lower()
-    if lower in ARRAY_FUNCTIONS:
-        return UnsupportedError(
-            f"`{word}`, {ARRAY_FUNCTIONS[lower]}: arrays are not read yet",
-            token.span,
-            source,
-            "write the entries out",
-        )
     message = f"`{word}` is not a {'function' if is_applied else 'known name'}"
     hint = _ELSEWHERE.get(name) or _ELSEWHERE.get(lower) or _guess(name, known, is_applied)
     return UnknownNameError(short(message), token.span, source, short(hint))
@@ -143,27 +147,10 @@ def _guess(name: str, known: Callable[[str], bool], is_applied: bool) -> str:
 
 def foreign_sign(token: Token, source: str) -> ChainruleError:
     """The error for a sign that the language knows of but does not have."""
-    if token.text in _ARRAY_SIGNS:
-        return UnsupportedError(
-            f"`{token.text}`, {_ARRAY_SIGNS[token.text]}: arrays are not read yet",
-            token.span,
-            source,
-            "write the entries out",
-        )
     hint = _SIGNS.get(token.text, "leave it out")
     return ParseError(f"`{token.text}` is not part of the language", token.span, source, hint)
 
 
-_ARRAY_SIGNS = {
-    "@": "the matrix product",
-    ".*": "the product entry by entry",
-    "⊙": "the product entry by entry",
-    ".^": "the power entry by entry",
-    "./": "the quotient entry by entry",
-    ".T": "the transpose",
-    "⊤": "the transpose",
-    "‖": "the norm of a vector",
-}
 _SIGNS = {
     "!": "a factorial is written gamma(x + 1)",
     "%": "a percentage is written x/100",
@@ -182,7 +169,6 @@ _SIGNS = {
     "→": "chainrule differentiates; it does not take limits",
     "±": "write the two cases as two outputs: [a + b, a - b]",
     "∓": "write the two cases as two outputs: [a - b, a + b]",
-    "∘": "a composition is written f(g(x))",
 }
 
 
@@ -273,12 +259,12 @@ class Mistake(NamedTuple):
     hint: str
 
 
-_OPERATORS = "PLUS MINUS STAR SLASH POW RELATION JUXTAPOSED"
-_TIGHT = "STAR SLASH POW RELATION"
+_TIGHT = "STAR SLASH POW AT DOT_STAR DOT_SLASH DOT_POW RELATION"
+_OPERATORS = f"PLUS MINUS JUXTAPOSED {_TIGHT}"
 _OPENERS = (
-    "OPEN LSQUARE LBRACE BAR_OPEN FLOOR_OPEN CEIL_OPEN FRACTION OVER ROOT INDEX OF GROUP_OPEN"
+    "OPEN LSQUARE LBRACE BAR_OPEN FLOOR_OPEN CEIL_OPEN NORM_OPEN FRACTION OVER ROOT INDEX OF GROUP_OPEN"
 )
-_CLOSERS = "CLOSE RSQUARE RBRACE BAR_CLOSE FLOOR_CLOSE CEIL_CLOSE GROUP_CLOSE END OVER OF"
+_CLOSERS = "CLOSE RSQUARE RBRACE BAR_CLOSE FLOOR_CLOSE CEIL_CLOSE NORM_CLOSE GROUP_CLOSE END OVER OF"
 _START = "START EQUALS DERIVATIVE COMMA IF ELSE"
 _CASES = "cases are written {{-x if x < 0, x}}"
 
@@ -351,6 +337,19 @@ def unexpected(tokens: list[Token], place: int, source: str) -> ChainruleError:
     if before.kind == "START":
         hint = "leave it out"
     return ParseError(f"`{words['this']}` cannot stand here", this.span, source, hint)
+
+
+def in_declaration(tokens: list[Token], place: int, source: str) -> ChainruleError:
+    """The error for the word at `place` of a declaration."""
+    depth = sum((t.kind in OPENING) - (t.kind in CLOSING) for t in tokens[:place])
+    sums = ("PLUS", "MINUS", "STAR", "SLASH", "POW", "NUMBER", "WORD")
+    if depth > 0 and place < len(tokens) and tokens[place].kind in sums:
+        at = tokens[place]
+        hint = "name it: vector(k); what the name stands for, the arrays say"
+        if at.kind == "MINUS" and tokens[place - 1].kind in ("OPEN", "COMMA"):
+            hint = "a dimension is at least 1"
+        return ParseError("a dimension is a name or a whole number", at.span, source, hint)
+    return unexpected(tokens, place, source)
 
 
 def _written(token: Token, source: str) -> str:

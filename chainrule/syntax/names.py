@@ -56,7 +56,9 @@ _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₒₓₕₖₗ
 _SIGNS = str.maketrans(GREEK_SIGNS)
 _NAME = re.compile(r"([A-Za-z]+)([0-9]*)((?:_[A-Za-z0-9]+)*)")
 _FUNCTION_LETTERS = frozenset({"f", "g", "h", "F", "G", "phi", "psi"})
-_HIDDEN = frozenset({"sum", "product", "fraction", "prefix", "relation", "constant", "piecewise"})
+_HIDDEN = frozenset(
+    "sum product fraction prefix relation constant piecewise matmul index slice".split()
+)
 
 FUNCTIONS = {
     spelling: row

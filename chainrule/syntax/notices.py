@@ -11,6 +11,7 @@ from chainrule.core.program import Notice
 from chainrule.syntax.lexer import Token
 
 _MOST = 20  # notices of one program
+_POSTFIXES = ("SUPERSCRIPT", "PRIME", "TRANSPOSE")
 
 _ROWS = {
     # kind: (read as, other reading)
@@ -58,6 +59,11 @@ class Doubts:
             "put the derivative last, or the whole expression in brackets",
         )
 
+    def reading(self, span: Span, meaning: str, hint: str) -> None:
+        """Note what a place is read as."""
+        written = _short(self.source[span.start : span.end])
+        self._note(span, f"`{written}` is read as {meaning}", _short(hint))
+
     def settle(self, out: list[Token], partner: dict[int, int]) -> None:
         """Turn what was remembered about a statement into notices, now that its ends are known."""
         view = _View(out, partner, self.source)
@@ -95,8 +101,10 @@ class _View:
                 while place < len(out) and out[place].kind in ("POW", "SUBSCRIPT"):
                     place = self._skip(place + 1, "MINUS")
                     place = self.partner.get(place, place) + 1
-            place = self._skip(self.partner.get(place, place) + 1, "SUPERSCRIPT")
-            if place >= len(out) or out[place].kind != "POW":
+            place = self._skip(self.partner.get(place, place) + 1, *_POSTFIXES)
+            while place < len(out) and out[place].kind == "LSQUARE":
+                place = self._skip(self.partner.get(place, place) + 1, *_POSTFIXES)
+            if place >= len(out) or out[place].kind not in ("POW", "DOT_POW"):
                 break
             place += 1
         return min(place, len(out))

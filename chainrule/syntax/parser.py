@@ -7,17 +7,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from chainrule.core.errors import AmbiguityError, ParseError, Span, UnsupportedError
-from chainrule.core.expr import Expr, Shape
+from chainrule.core.errors import (
+    AmbiguityError,
+    ChainruleError,
+    ParseError,
+    Span,
+    UnsupportedError,
+)
+from chainrule.core.expr import Expr, Sym, symbol
 from chainrule.core.program import Program
+from chainrule.core.shape import Shape
 from chainrule.syntax import latex as typeset
 from chainrule.syntax import mistakes
-from chainrule.syntax.building import Building, Statement, Type
+from chainrule.syntax.building import Building, Statement
+from chainrule.syntax.declarations import declare
 from chainrule.syntax.heads import Head, head, is_declaration, leibniz, statements, target
-from chainrule.syntax.lalr import Unexpected, run
+from chainrule.syntax.lalr import Unexpected, Words, run
 from chainrule.syntax.lexer import Token, check_length, words
+from chainrule.syntax.misfits import located
 from chainrule.syntax.names import canonical
 from chainrule.syntax.names import canonical_name as canonical_name
 from chainrule.syntax.notices import Doubts
@@ -25,6 +34,10 @@ from chainrule.syntax.reading import read
 from chainrule.syntax.scope import Scope
 from chainrule.syntax.tables import Tables, load
 
+# `W: matrix(m, n), x: vector(n)`, as a line of its own
+_DECLARATION = re.compile(
+    r"(?:(?<=[;\n])|^)[^\S\n]*\w+[^\S\n]*(?:,[^\S\n]*\w+[^\S\n]*)*:[^;\n\\]*", re.MULTILINE
+)
 _TYPESET = re.compile(r"\\(?:[A-Za-z]|[,;:! ()\[\]])|^\s*\$[^$]*\$\s*$")
 _OUTPUT_LETTERS = "yzwvqrstpuabckmn"
 
@@ -41,49 +54,109 @@ def parse(source: str, *, latex: bool | None = None, strict: bool = False) -> Pr
     return _Reader(source, latex, ()).program(strict)
 
 
-def parse_expression(source: str, *, names: Iterable[str] = (), latex: bool | None = None) -> Expr:
+def parse_expression(
+    source: str,
+    *,
+    names: Iterable[str] = (),
+    declared: Mapping[str, Shape] | None = None,
+    latex: bool | None = None,
+) -> Expr:
     """Read one expression; `names` are words of several letters that are names in it.
+
+    `declared`: the shapes of names; the names of dimensions in them are known, too.
 
     >>> parse_expression("2*rate", names=["rate"])
     mul(2, rate)
+    >>> parse_expression("sum(W @ x)/n", declared={"W": ("m", "n"), "x": ("n",)})
+    div(sum(matmul(W, x)), n)
     """
-    (value,) = parse_expressions(source, names=names, latex=latex, most=1)
+    (value,) = parse_expressions(source, names=names, declared=declared, latex=latex, most=1)
     return value
 
 
 def parse_expressions(
-    source: str, *, names: Iterable[str] = (), latex: bool | None = None, most: int | None = None
+    source: str,
+    *,
+    names: Iterable[str] = (),
+    declared: Mapping[str, Shape] | None = None,
+    latex: bool | None = None,
+    most: int | None = None,
 ) -> tuple[Expr, ...]:
     """Read expressions parted by commas.
 
     >>> parse_expressions("h1, 2*h2")
     (h1, mul(2, h2))
     """
-    return _Reader(source, latex, names).expressions(most)
+    return _Reader(source, latex, names, declared).expressions(most)
+
+
+def parse_symbols(source: str) -> tuple[Sym, ...]:
+    """Read declarations, as the symbols that they declare; names without a type are scalars.
+
+    >>> [(s.name, s.shape) for s in parse_symbols("x: vector(n), W: matrix(m, n), s")]
+    [('x', ('n',)), ('W', ('m', 'n')), ('s', ())]
+    """
+    return _Reader(source, False, ()).symbols()
 
 
 class _Reader:
     """The stages in order: words, statements, reading, grammar, nodes."""
 
-    def __init__(self, source: str, latex: bool | None, names: Iterable[str]) -> None:
+    def __init__(
+        self,
+        source: str,
+        latex: bool | None,
+        names: Iterable[str],
+        declared: Mapping[str, Shape] | None = None,
+    ) -> None:
         check_length(source)
         self.source = source
         self.latex = bool(_TYPESET.search(source)) if latex is None else latex
         self.tables: Tables = load("latex" if self.latex else "expression")
-        self.scope = Scope(source, names, self.latex)
-        self.building = Building(self.scope)
+        self.scope = Scope(source, names, self.latex, declared)
         self.doubts = Doubts(source)
+        self.building = Building(self.scope, self.doubts)
 
     def _words(self) -> list[Token]:
-        found = words(self.source, self.tables)
-        return typeset.commands(found, self.source) if self.latex else found
+        if not self.latex:
+            return words(self.source, self.tables)
+        # Declarations are written alike in both.
+        found: list[Token] = []
+        at = 0
+        for match in _DECLARATION.finditer(self.source):
+            found += self._typeset(at, match.start())
+            at = match.end()
+            found += words(self.source, load("expression"), match.start(), at)
+        return found + self._typeset(at, len(self.source))
+
+    def _typeset(self, start: int, end: int) -> list[Token]:
+        return typeset.commands(words(self.source, self.tables, start, end), self.source)
 
     def _run(self, tokens: list[Token]) -> Statement:
+        self.building.words = Words(tokens)
         try:
-            statement: Statement = run(self.tables, tokens, self.building.actions)
+            statement: Statement = run(self.tables, self.building.words, self.building.actions)
         except Unexpected as error:
-            raise mistakes.unexpected(tokens, error.place, self.source) from None
+            told = mistakes.in_declaration if tokens[0].kind == "WORD" else mistakes.unexpected
+            raise told(tokens, error.place, self.source) from None
+        except ChainruleError as error:
+            if error.span is None:
+                raise located(error, self.building.words, self.scope) from None
+            raise
         return statement
+
+    def symbols(self) -> tuple[Sym, ...]:
+        tokens = [t for t in self._words() if t.text != "\n"]
+        if tokens and not is_declaration(tokens):  # `x, y`, or the last names without a type
+            end = tokens[-1].end
+            tokens += Token("COLON", ":", end, end), Token("NAME", "scalar", end, end)
+        found = head(tokens, self.scope, self.doubts)
+        if found.kind != "declaration":
+            raise ParseError(
+                "these are no names", Span(0, len(self.source)), self.source, "write x, y: vector(n)"
+            )
+        names = declare(self._run([*found.words]).declared, self.scope, "scalar")
+        return tuple(symbol(n, self.scope.shapes.get(n, ())) for n in names)
 
     def expressions(self, most: int | None) -> tuple[Expr, ...]:
         tokens = [t for t in self._words() if t.text != "\n"]
@@ -102,6 +175,7 @@ class _Reader:
             raise ParseError(
                 "an expression is missing", Span(0, 0), self.source, "write one, as 2*x"
             )
+        self.building.listing = True
         values = self._run([opening, *body, closing]).values
         if most is not None and len(values) > most:
             raise ParseError(
@@ -176,6 +250,7 @@ class _Reader:
             order,
             dict(self.scope.declared),
             notices,
+            tuple(self.scope.dimensions),
         )
 
     def _statement(self, tokens: list[Token]) -> tuple[Head, Statement]:
@@ -184,13 +259,26 @@ class _Reader:
             statement = self._run([*found.words])
             declare(statement.declared, self.scope)
             return found, statement
+        if found.words and found.words[-1].kind == "DERIVATIVE":
+            self._check_variable(found.words[-1])
         body = read(tokens, self.scope, self.doubts, found.start)
         statement = self._run([*found.words, *body])
         if statement.derivative and len(statement.values) == 1:
             statement = statement._replace(vector=False)  # d/dx [x^2]
         if found.name is not None:
-            self.scope.define(found.name, found.parameters)
+            shape = statement.values[0].shape if statement.values else ()
+            self.scope.define(found.name, found.parameters, shape)
         return found, statement
+
+    def _check_variable(self, derivative: Token) -> None:
+        name = derivative.text.rpartition("^")[0]
+        if name in self.scope.dimensions:
+            raise ParseError(
+                f"`{name}` is a dimension: there is no derivative by it",
+                derivative.span,
+                self.source,
+                "differentiate by one of the arrays",
+            )
 
     def _intermediate(self, found: Head, statement: Statement, tokens: list[Token]) -> str:
         """The name of a statement that is not the last; an error where it cannot be one."""
@@ -241,67 +329,3 @@ class _Reader:
             if taken.isdisjoint(names) and (letter not in taken or letter in letters):
                 return names
         raise AssertionError("there are more letters than names")
-
-
-def declare(declared: Iterable[tuple[Token, Type | None]], scope: Scope) -> None:
-    """Enter the names of a declaration, each with its type or the next one given."""
-    waiting: list[Token] = []
-    for word, type_ in declared:
-        waiting.append(word)
-        if type_ is None:
-            continue
-        for name in waiting:
-            if type_.word == "function" and type_.items:
-                _declare_function(name, type_, scope)
-            else:
-                scope.declare(name, _shape(type_, scope))
-        waiting = []
-    if waiting:
-        name = waiting[0]
-        raise ParseError(
-            f"`{name.text}` has no type", name.span, scope.source, f"write {name.text}: scalar"
-        )
-
-
-def _shape(type_: Type, scope: Scope) -> Shape:
-    sizes = {"scalar": (0,), "vector": (1,), "matrix": (2,), "()": range(1, 3)}.get(type_.word, ())
-    if len(type_.items) not in sizes or type_.result is not None:
-        raise ParseError(
-            "this is not a type",
-            type_.span,
-            scope.source,
-            "types are scalar, vector(n), matrix(m, n), function(scalar) -> scalar",
-        )
-    dimensions: list[int | str] = []
-    for item in type_.items:
-        if isinstance(item, Token) and item.text.isdigit():
-            dimensions.append(int(item.text[:9]))
-        elif isinstance(item, Type) and not item.items:
-            dimensions.append(item.word)
-        else:
-            raise ParseError(
-                "a dimension is a name or a whole number",
-                type_.span,
-                scope.source,
-                "write vector(n)",
-            )
-    return tuple(dimensions)
-
-
-def _declare_function(name: Token, type_: Type, scope: Scope) -> None:
-    if type_.result is None:
-        raise ParseError(
-            "a function has a result",
-            type_.span,
-            scope.source,
-            f"write {name.text}: function(scalar) -> scalar",
-        )
-    for part in (*type_.items, type_.result):
-        if not isinstance(part, Type) or _shape(part, scope):
-            raise UnsupportedError(
-                "functions of vectors: not yet",
-                name.span,
-                scope.source,
-                f"write {name.text}: function(scalar, scalar) -> scalar",
-            )
-    scope.declare_function(name, len(type_.items))

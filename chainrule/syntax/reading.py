@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chainrule.core.errors import ChainruleError
+from chainrule.core.shape import Shape
 from chainrule.syntax import mistakes
-from chainrule.syntax.brackets import OPENER_OF, Brackets
+from chainrule.syntax.brackets import OPENER_OF, PRODUCTS, Brackets
 from chainrule.syntax.functions import (
     function,
     indexed_logarithm,
@@ -28,20 +29,22 @@ from chainrule.syntax.functions import (
     script,
     subscript,
     superscript,
+    transpose,
 )
 from chainrule.syntax.heads import derivative, leibniz
 from chainrule.syntax.lexer import CLOSING, OPENING, Token, check_number, kind_at
 from chainrule.syntax.names import CONSTANTS, FUNCTIONS, canonical, needs_no_declaration
 from chainrule.syntax.notices import Doubts
-from chainrule.syntax.scope import Scope, applied
+from chainrule.syntax.scope import Scope, applied, orders
 
-_BEFORE_OTHER_SQUARES = frozenset({"NAME", "PRIME", "LSQUARE", "RSQUARE", "RBRACE"})
+_BEFORE_OTHER_SQUARES = frozenset({"NAME", "PRIME", "TRANSPOSE", "LSQUARE", "RSQUARE", "RBRACE"})
+_IN_AN_INDEX = frozenset({"NUMBER", "NAME", "PLUS", "MINUS", "COMMA", "COLON"})
 _CASES = {"if": "IF", "else": "ELSE", "otherwise": "OTHERWISE"}
 
 
 def read(tokens: Sequence[Token], scope: Scope, doubts: Doubts, start: int = 0) -> list[Token]:
     """The words of a statement for the grammar, from the word number `start` on."""
-    tokens = _grouped(tokens, start)
+    tokens = _grouped(tokens, start, scope)
     state = Brackets(tokens, scope, doubts)
     place = start
     while place < len(tokens):
@@ -50,11 +53,11 @@ def read(tokens: Sequence[Token], scope: Scope, doubts: Doubts, start: int = 0) 
     return state.finish()
 
 
-def _grouped(tokens: Sequence[Token], start: int) -> Sequence[Token]:
+def _grouped(tokens: Sequence[Token], start: int, scope: Scope) -> Sequence[Token]:
     """Square brackets that only group, as in `[x + 1]^2`, as round ones.
 
     They hold outputs where they are the whole statement, or have a comma; after a name they
-    are an index.
+    are an index, and after a bracket where they hold nothing but dimensions.
     """
     found = list(tokens)
     stack: list[tuple[int, bool]] = []  # the place of each open bracket, whether it may group
@@ -63,16 +66,29 @@ def _grouped(tokens: Sequence[Token], start: int) -> Sequence[Token]:
         if kind in OPENING:
             before = tokens[place - 1].kind if place > start else ""
             stack.append((place, kind == "LSQUARE" and before not in _BEFORE_OTHER_SQUARES))
-        elif kind == "COMMA" and stack:
+        elif kind in ("COMMA", "COLON") and stack:
             stack[-1] = stack[-1][0], False
         elif kind in CLOSING and stack:
             opener, group = stack.pop()
             whole = opener == start and place == len(tokens) - 1
-            index = opener > start and tokens[opener - 1].kind == "CLOSE" and place == opener + 2
+            index = (
+                kind == "RSQUARE"
+                and opener > start
+                and tokens[opener - 1].kind == "CLOSE"
+                and (place == opener + 2 or _is_index(tokens, opener + 1, place, scope))
+            )
             if group and not whole and not index and kind == "RSQUARE":
                 found[opener] = tokens[opener]._replace(kind="OPEN")
                 found[place] = tokens[place]._replace(kind="CLOSE")
     return found
+
+
+def _is_index(tokens: Sequence[Token], first: int, after: int, scope: Scope) -> bool:
+    return bool(scope.shapes) and all(
+        tokens[i].kind in _IN_AN_INDEX
+        and (tokens[i].kind != "NAME" or canonical(tokens[i].text) in scope.dimensions)
+        for i in range(first, after)
+    )
 
 
 # Each reader takes the state, a word and its place; it returns how many words it took, or
@@ -95,8 +111,12 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
         return _quotient(state, *found, place)
     if token.text == "d" and derivative(tokens, place, scope):
         raise _late(state, token)
+    if kind_at(tokens, place + 1) == "EQUALS" and state.is_in_arguments():
+        return _keyword(state, token)
     name = canonical(token.text)
     if scope.is_applied(name) and applied(tokens, place):
+        if name in scope.signatures:
+            _infer(tokens, place + 1, scope.signatures[name][0], scope)
         return function(state, token._replace(text=name), place, None)
     is_before_bracket = kind_at(tokens, place + 1) == "OPEN"
     if row := scope.row(token, is_before_bracket or _is_raised_before_bracket(tokens, place + 1)):
@@ -110,6 +130,34 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
     name = scope.variable(token)
     state.value(token._replace(text=name), varies=name not in CONSTANTS)
     return None
+
+
+def _infer(tokens: Sequence[Token], place: int, shapes: Sequence[Shape], scope: Scope) -> None:
+    """The names among the arguments of a declared function have the shapes that it takes."""
+    if found := orders(tokens, place):
+        place = found[1]
+    place += 1 + (kind_at(tokens, place) == "PRIME")
+    for shape in shapes:
+        if kind_at(tokens, place) != "NAME" or kind_at(tokens, place + 1) not in ("COMMA", "CLOSE"):
+            break
+        scope.infer(tokens[place], shape)
+        place += 2
+
+
+def _keyword(state: Brackets, token: Token) -> None:
+    """`axis=0` among the arguments of a function."""
+    function = state.out[state.frames[-1].function]
+    row = FUNCTIONS.get(function.text)
+    if row is None or row.shape is None:
+        sign = Token("EQUALS", "=", token.end, token.end)
+        raise mistakes.unexpected([*state.out, token, sign], len(state.out) + 1, state.scope.source)
+    if token.text != "axis":
+        raise state.scope.wrong(
+            token,
+            f"`{function.text}` has no argument named `{token.text}`",
+            "an axis is given as axis=0; the rest is left out",
+        )
+    state.out.append(token._replace(kind="KEYWORD"))
 
 
 def _is_raised_before_bracket(tokens: Sequence[Token], place: int) -> bool:
@@ -186,7 +234,7 @@ def _product(state: Brackets, token: Token, place: int) -> None:
     if state.ended or state.awaiting >= 0:
         state.close_unseen(token)
     out, frame = state.out, state.frames[-1]
-    frame.slash = len(out) if token.kind == "SLASH" else -1
+    frame.slash = len(out) if token.kind in ("SLASH", "DOT_SLASH") else -1
     frame.varying, frame.joint = 0, -1
     if token.kind == "SLASH" and out and out[-1].text == "1":  # x^1/2 looks like x^(1/2)
         sign = len(out) - (3 if len(out) > 2 and out[-2].kind == "MINUS" else 2)
@@ -201,12 +249,20 @@ def _product(state: Brackets, token: Token, place: int) -> None:
 def _power(state: Brackets, token: Token, place: int) -> int | None:
     if state.awaiting >= 0:
         return script(state, token, place)
+    if kind_at(state.tokens, place + 1) == "TRANSPOSE" and state.ended:  # X^⊤
+        state.out.append(state.tokens[place + 1]._replace(start=token.start))
+        return 2
     frame = state.frames[-1]
     if frame.kind == "RADICAL" and state.ended:
         state.doubts.add("radical power", frame.function, frame.opener, len(state.out))
     state.out.append(token)
     state.ended = False
     return None
+
+
+def _entry_power(state: Brackets, token: Token, place: int) -> None:
+    state.need_argument()
+    _power(state, token, place)
 
 
 def _separator(state: Brackets, token: Token, place: int) -> None:
@@ -241,6 +297,15 @@ def _bar(state: Brackets, token: Token, place: int) -> None:
         state.open(token._replace(kind="BAR_OPEN"))
 
 
+def _norm(state: Brackets, token: Token, place: int) -> None:
+    if state.is_bar_open("NORM_OPEN"):
+        state.close(token._replace(kind="NORM_CLOSE"))
+    elif len(token.text) > 1:
+        raise state.scope.wrong(token, f"`{token.text}` closes nothing", "write ‖x‖")
+    else:
+        state.open(token._replace(kind="NORM_OPEN"))
+
+
 def _fraction(state: Brackets, token: Token, place: int) -> int | None:
     if found := leibniz(state.tokens, place, state.scope):
         return _quotient(state, *found, place)
@@ -273,13 +338,16 @@ _READERS: dict[str, Callable[[Brackets, Token, int], int | None]] = {
     "FRACTION": _fraction,
     "RADICAL": radical,
     "BAR": _bar,
+    "NORM": _norm,
     "POW": _power,
+    "DOT_POW": _entry_power,
+    "TRANSPOSE": transpose,
     "SUPERSCRIPT": superscript,
     "SUBSCRIPT": subscript,
     "PRIME": prime,
     "SIGN": _sign,
     **dict.fromkeys(("PLUS", "MINUS"), _sum),
-    **dict.fromkeys(("STAR", "SLASH"), _product),
+    **dict.fromkeys(PRODUCTS, _product),
     **dict.fromkeys(("COMMA", "RELATION", "EQUALS", "COLON", "ARROW"), _separator),
     **dict.fromkeys(("IF", "ELSE", "OTHERWISE"), _case),
     **dict.fromkeys(("OVER", "OF", "END"), _part),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chainrule.core.errors import (
     ArityError,
     ChainruleError,
     ParseError,
     UnknownNameError,
-    UnsupportedError,
 )
-from chainrule.core.expr import Shape
+from chainrule.core.shape import Shape, dimension_names
 from chainrule.syntax import mistakes
 from chainrule.syntax.lexer import Token, short
 from chainrule.syntax.names import (
@@ -31,24 +30,37 @@ class Scope:
 
     Attributes:
         declared: the shapes of declared names.
+        shapes: those of all names of arrays.
+        dimensions: the names of dimensions, in order.
         functions: declared functions and how many arguments they take.
+        signatures: those of declared functions of arrays: shapes of the arguments, of the result.
         defined: names with a statement of their own so far, each with its parameters.
         words: every name that occurs anywhere.
         differentials: whether `df/dx` may be the name of a derivative.
     """
 
-    def __init__(self, source: str, known: Iterable[str] = (), latex: bool = False) -> None:
+    def __init__(
+        self,
+        source: str,
+        known: Iterable[str] = (),
+        latex: bool = False,
+        shapes: Mapping[str, Shape] | None = None,
+    ) -> None:
         self.source, self.latex = source, latex
         self.differentials = False
         self.declared: dict[str, Shape] = {}
+        self.shapes = {canonical(name): shape for name, shape in (shapes or {}).items()}
+        self.dimensions = dict.fromkeys(dimension_names(self.shapes.values()))
+        self.signatures: dict[str, tuple[tuple[Shape, ...], Shape]] = {}
         self.functions: dict[str, int] = {}
         self.defined: dict[str, tuple[str, ...]] = {}
         self.words: set[str] = set()
-        self._known = {canonical(name) for name in known}
+        self._known = {canonical(name) for name in known} | set(self.shapes)
         self._coming: set[str] = set()
         self._applied: set[str] = set()
         self._bare: set[str] = set()
         self._used: set[str] = set()
+        self._is_t_used = False
         self._arities: dict[str, int] = {}
         self._indices: dict[str, set[str]] = {}
 
@@ -61,18 +73,28 @@ class Scope:
                     name = canonical(token.text)
                     self.words.add(name)
                     self._indices.setdefault(name.rstrip("0123456789"), set()).add(name)
+                    if name == "T" and not (i and tokens[i - 1].kind == "POW"):
+                        self._is_t_used = True
                     if is_function_letter(name) and not _in_differential(tokens, i):
                         (self._applied if applied(tokens, i) else self._bare).add(name)
 
     def knows(self, name: str) -> bool:
         """Whether a name is declared or defined."""
-        return any(
-            name in known for known in (self.declared, self.functions, self.defined, self._known)
+        return (
+            name in self.declared
+            or name in self.defined
+            or name in self.dimensions
+            or name in self.functions
+            or name in self._known
         )
 
     def is_own(self, name: str) -> bool:
         """Whether a name means what this program says, whatever it would mean elsewhere."""
         return self.knows(name) or name in self._coming
+
+    def is_variable(self, name: str) -> bool:
+        """Whether a name has a meaning of its own here, and not only as a dimension."""
+        return name not in self.dimensions and self.is_own(name)
 
     def is_applied(self, name: str) -> bool:
         """Whether a name stands for a function that is only named."""
@@ -151,27 +173,60 @@ class Scope:
                 ArityError,
             )
 
-    def define(self, token: Token, parameters: tuple[str, ...]) -> None:
-        """Enter the name of a statement."""
+    def infer(self, token: Token, shape: Shape) -> None:
+        """Give a name that is new here the shape that a declared function takes."""
+        name = canonical(token.text)
+        is_new = not self.is_own(name) and name not in self._used and name not in CONSTANTS
+        if shape and is_new and needs_no_declaration(name):
+            self.shapes[name] = self.declared[name] = shape
+
+    def is_transpose(self) -> bool:
+        """Whether `X^T` is a transpose: nothing else in the text is called T."""
+        return not self.is_own("T") and not self._is_t_used
+
+    def define(self, token: Token, parameters: tuple[str, ...], shape: Shape = ()) -> None:
+        """Enter the name of a statement, and the shape of its value."""
         self._check_new(token)
-        self.defined[canonical(token.text)] = parameters
+        name = canonical(token.text)
+        self.defined[name] = parameters
+        if shape:
+            self.shapes[name] = shape
+
+    def dimension(self, token: Token) -> str:
+        """Enter the name of a dimension."""
+        name = canonical(token.text)
+        if name in self.dimensions:
+            return name
+        if self.is_own(name) or name in self._used:
+            raise self.wrong(
+                token,
+                f"`{token.text}` is a dimension here, and a variable elsewhere",
+                "give one of them another name",
+            )
+        if name in RESERVED or name in CONSTANTS or is_function(name):
+            raise self.wrong(
+                token, f"`{token.text}` cannot be a dimension", "write a letter, as in vector(n)"
+            )
+        self.dimensions[name] = None
+        self.words.add(name)
+        return name
 
     def declare(self, token: Token, shape: Shape) -> None:
         """Enter a declared quantity."""
         self._check_declared(token)
+        name = canonical(token.text)
+        self.declared[name] = shape
         if shape:
-            raise self.wrong(
-                token,
-                f"`{token.text}` is declared an array: vectors and matrices are not read yet",
-                "declare scalars, one for each entry",
-                UnsupportedError,
-            )
-        self.declared[canonical(token.text)] = shape
+            self.shapes[name] = shape
+            self.words.add(name)
 
-    def declare_function(self, token: Token, arity: int) -> None:
+    def declare_function(self, token: Token, arguments: tuple[Shape, ...], result: Shape) -> None:
         """Enter a declared function."""
         self._check_declared(token)
-        self.functions[canonical(token.text)] = arity
+        name = canonical(token.text)
+        self.functions[name] = len(arguments)
+        if result or any(arguments):
+            self.signatures[name] = arguments, result
 
     def _check_declared(self, token: Token) -> None:
         self._check_new(token)
@@ -183,6 +238,12 @@ class Scope:
 
     def _check_new(self, token: Token) -> None:
         name = canonical(token.text)
+        if name in self.dimensions:
+            raise self.wrong(
+                token,
+                f"`{token.text}` is a dimension and has the value that the arrays give it",
+                "choose another name",
+            )
         if name in self.defined or name in self.declared or name in self.functions:
             raise self.wrong(
                 token,

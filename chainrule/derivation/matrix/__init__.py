@@ -1,0 +1,1 @@
+"""Derivations of programs over vectors and matrices."""

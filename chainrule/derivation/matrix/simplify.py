@@ -1,0 +1,83 @@
+"""Simplification of expressions over arrays: the form a person would write.
+
+First the products of Jacobians are multiplied out, then what acts element by element is
+simplified as an expression of entries, and what sums of products have in common is drawn
+out. Each pass that changes something is recorded with the rules that fired.
+
+>>> from chainrule.core import arrays
+>>> from chainrule.core.expr import symbol
+>>> x = symbol("x", ("n",))
+>>> done = ArraySimplifier()(arrays.transpose(arrays.ones(("n",))) @ apply(lookup("diag"), x))
+>>> done.result, [f.rule for f in done.firings]
+(transpose(x), ["1' diag(x) = x'"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chainrule.core.expr import Apply, Expr, apply, topological
+from chainrule.core.ops import lookup
+from chainrule.derivation.matrix.products import Products
+from chainrule.derivation.matrix.regions import Regions, entrywise
+from chainrule.derivation.simplify import Firing, Simplified, Simplifier
+
+_MOST_PASSES = 6
+_MOST_NAMED = 2
+_LARGE = 2000  # nodes; above, an expression stays as it was made
+
+
+class ArraySimplifier:
+    """Simplifies scalars and arrays; with the deadline of the scalar simplifier it is given."""
+
+    def __init__(self, simplify: Simplifier | None = None) -> None:
+        self.entries = simplify or Simplifier()
+
+    def __call__(self, expr: Expr) -> Simplified:
+        """The form a person would write, and how it came about."""
+        if not expr.shape and _all_scalar(expr):
+            return self.entries(expr)
+        if len(topological([expr])) > _LARGE:
+            return Simplified(expr)
+        firings: list[Firing] = []
+        seen = [expr]
+        for number in range(_MOST_PASSES):
+            regions = Regions(self.entries)
+            after = _walk(seen[-1], Products(regions, careful=number > 0))
+            if after in seen:
+                if number:
+                    break
+                continue
+            rules = list(regions.fired)[:_MOST_NAMED]
+            if rules:
+                firings.append(Firing(", ".join(rules), seen[-1], after, tuple(regions.provided)))
+            elif firings:
+                firings[-1] = Firing(
+                    firings[-1].rule, firings[-1].before, after, firings[-1].provided
+                )
+            seen.append(after)
+        return Simplified(seen[-1], tuple(firings))
+
+
+def _walk(root: Expr, products: Products) -> Expr:
+    done: dict[Expr, Expr] = {}
+    for node in topological([root]):
+        if not isinstance(node, Apply):
+            done[node] = node
+        elif entrywise(node):
+            done[node] = apply(node.op, *(done[a] for a in node.args))
+        else:
+            done[node] = products.visit(node, [products.simple(done[a]) for a in node.args])
+    return products.simple(done[root])
+
+
+def _all_scalar(expr: Expr) -> bool:
+    return all(not node.shape for node in topological([expr]))
+
+
+def results(simplify: ArraySimplifier, expressions: Sequence[Expr]) -> list[Expr]:
+    """Each expression simplified."""
+    return [simplify(e).result for e in expressions]
+
+
+__all__ = ["ArraySimplifier", "lookup", "results"]

@@ -1,0 +1,241 @@
+"""Where results lie: constant factors moved, calls in order, memory shared.
+
+A value's memory is free after the last call that reads it, views included; an element-wise
+call writes over an argument that ends with it. What is returned keeps memory of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+
+from chainrule.lower.bound_tape import BINARY, UNARY, Kind, Tape, Value
+
+UFUNCS = BINARY | UNARY
+# Without memory, and without a call in the step.
+FREE = frozenset(("input", "const", "full", "view"))
+
+
+def live(outputs: Iterable[Value]) -> list[Value]:
+    """What the outputs need, in the order of the tape."""
+    found: set[Value] = set()
+    stack = list(outputs)
+    while stack:
+        value = stack.pop()
+        if value not in found:
+            found.add(value)
+            stack.extend(value.args)
+    return sorted(found, key=lambda v: v.serial)
+
+
+# ---- constant factors
+
+
+def _linear(value: Value) -> tuple[Value, ...]:
+    """The arguments that the value is linear in, each for itself."""
+    if value.op in ("dot", "multiply") and value.args[0] is not value.args[1]:
+        return value.args
+    if value.op == "sum" or (value.op, value.attrs) == ("copy", ("copy",)):
+        return value.args
+    return ()
+
+
+def _ways_down(values: Iterable[Value]) -> dict[Value, Value]:
+    """For a value: the argument through which a factor gets to the smallest array.
+
+    Of equal ones the one it takes more steps to: there more gradients have it in common.
+    """
+    least: dict[Value, tuple[int, int]] = {}
+    through: dict[Value, Value] = {}
+    for v in values:
+        if v.op in FREE or v.kind != "float":
+            continue
+        least[v] = (v.size, 0)
+        found = [a.base for a in _linear(v) if a.base in least]
+        if found:
+            best = min(found, key=lambda a: least[a])
+            size, steps = least[best]
+            least[v] = min(least[v], (size, steps - 1))
+            through[v] = best
+    return through
+
+
+def sink_factors(tape: Tape, outputs: Sequence[Value]) -> list[Value]:
+    """Constant factors of large gradients as one factor of what they are computed from.
+
+    Backpropagation is linear in the slope of the loss by the outputs of the network: there a
+    factor 1/N costs nothing, while each gradient of its own would be read and written again.
+    A factor moves into the one argument all of whose users have it.
+    """
+    for factor in dict.fromkeys(v.factor for v in live(outputs) if v.shape):
+        if factor is not None:
+            outputs = _sink(tape, outputs, factor)
+    return list(outputs)
+
+
+def _sink(tape: Tape, outputs: Sequence[Value], factor: float) -> Sequence[Value]:
+    values = live(outputs)
+    results = {v.base for v in outputs}
+    scaled = {v for v in values if v.shape and v.factor == factor}
+    readers: dict[Value, set[Value]] = {}  # through views
+    for v in values:
+        if v.op != "view":
+            for a in v.args:
+                readers.setdefault(a.base, set()).add(v)
+    through = _ways_down(values)
+    carries: set[Value] = set()  # are computed times the factor
+    claimed: set[Value] = set()  # because an argument is
+
+    def offers(user: Value, v: Value) -> bool:
+        """Whether the user may have v times the factor."""
+        return user.args[0].base is v if user in scaled else (
+            user in carries and through.get(user) is v
+        )
+
+    for v in reversed(values):
+        if v in results or v in scaled or v.op in FREE or v.kind != "float":
+            continue
+        if all(offers(u, v) for u in readers.get(v, ())):
+            carries.add(v)
+            claimed.update(u for u in readers.get(v, ()) if u in carries)
+    heads = [v for v in carries if v not in claimed]
+    before = sum(v.size for v in scaled)
+    after = sum(v.size for v in heads) + sum(
+        v.size for v in scaled if v.args[0].base not in carries
+    )
+    if after >= before:
+        return outputs
+    new: dict[Value, Value] = {}
+    for v in values:
+        args = tuple(new[a] for a in v.args)
+        if v in scaled and v.args[0].base in carries:
+            new[v] = args[0]
+            continue
+        made = v if args == v.args else tape.make(v.op, args, v.attrs, v.shape, v.rows, v.kind)
+        made.name, made.order = made.name or v.name, v.order
+        if v in carries and v not in claimed:
+            # Not `tape.scale`, which would move the factor to the gradients again.
+            number = tape.const(factor)
+            made = tape.make("multiply", (made, number), (), v.shape, v.rows)
+            made.order = v.order
+        new[v] = made
+    return [new[v] for v in outputs]
+
+
+# ---- order
+
+
+def ordered(outputs: Sequence[Value]) -> list[Value]:
+    """What the outputs need; a result that nothing else reads comes as soon as it can."""
+    values = live(outputs)
+    users: dict[Value, list[Value]] = {}
+    for v in values:
+        for a in dict.fromkeys(v.args):
+            users.setdefault(a, []).append(v)
+    missing = {v: len(dict.fromkeys(v.args)) for v in values}
+
+    def place(v: Value) -> tuple[bool, int, int]:
+        return (v.op != "view" and v in users, v.order, v.serial)
+
+    ready = [(place(v), v) for v in values if not v.args]
+    heapify(ready)
+    done: list[Value] = []
+    while ready:
+        _, v = heappop(ready)
+        done.append(v)
+        for u in users.get(v, ()):
+            missing[u] -= 1
+            if not missing[u]:
+                heappush(ready, (place(u), u))
+    return done
+
+
+# ---- memory
+
+
+@dataclass(slots=True, eq=False)
+class Store:
+    """A piece of memory, for one value after another."""
+
+    kind: Kind
+    size: int
+    rows: bool
+    kept: bool = False
+    values: list[Value] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Layout:
+    """The stores, and the one of each value that owns memory."""
+
+    stores: list[Store]
+    of: dict[Value, Store]
+
+
+def laid_out(order: Sequence[Value], outputs: Iterable[Value]) -> Layout:
+    """Memory for the values, computed in this order."""
+    last: dict[Value, int] = {}
+    for i, value in enumerate(order):
+        last[value.base] = i
+        for a in value.args:
+            last[a.base] = i
+    for value in outputs:
+        last[value.base] = len(order)
+    results = {value.base for value in outputs}
+    ends: dict[int, list[Value]] = {}
+    for value, i in last.items():
+        ends.setdefault(i, []).append(value)
+    layout, free = Layout([], {}), list[Store]()
+    for i, value in enumerate(order):
+        taken: Store | None = None
+        if value.op not in FREE and value.shape:
+            taken = _over(value, i, last, layout.of, results)
+            if taken is None and value not in results:
+                taken = _fitting(value, free)
+            if taken is None:
+                taken = Store(value.kind, value.size, any(value.rows))
+                layout.stores.append(taken)
+            taken.size = max(taken.size, value.size)
+            taken.values.append(value)
+            taken.kept = taken.kept or value in results
+            layout.of[value] = taken
+        for ended in ends.get(i, ()):
+            store = layout.of.get(ended)
+            if store is not None and store is not taken and not store.kept:
+                free.append(store)
+        if taken is not None and last[value] == i and not taken.kept:
+            free.append(taken)
+    return layout
+
+
+def _over(
+    value: Value, i: int, last: Mapping[Value, int], of: Mapping[Value, Store], results: set[Value]
+) -> Store | None:
+    """The memory of an argument that the call may write over."""
+    if value.op in UFUNCS:
+        candidates = value.args
+    elif value.op == "where":
+        candidates = value.args[2:]
+    else:
+        return None
+    for a in candidates:
+        # A view of the same memory among the arguments would be read after it is written.
+        shared = any(b is not a and b.base is a.base for b in value.args)
+        if (
+            a.base is a and a.shape == value.shape and a.rows == value.rows and a in of
+            and last[a] == i and of[a].kind == value.kind and not shared and not of[a].kept
+        ):  # fmt: skip
+            return of[a]
+    return None
+
+
+def _fitting(value: Value, free: list[Store]) -> Store | None:
+    """The free memory that fits best; else the largest, to be made larger."""
+    same = [s for s in free if s.kind == value.kind and s.rows == any(value.rows)]
+    if not same:
+        return None
+    enough = [s for s in same if s.size >= value.size]
+    best = min(enough, key=lambda s: s.size) if enough else max(same, key=lambda s: s.size)
+    free.remove(best)
+    return best

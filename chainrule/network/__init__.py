@@ -1,0 +1,1 @@
+"""Fully connected networks as programs of the language: layers, losses, initial parameters."""

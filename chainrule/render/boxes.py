@@ -1,0 +1,195 @@
+"""What mathematical layout is made of: boxes, and when they stand in brackets.
+
+A layout is a small tree of boxes. It serves two notations at once: the *line* (the
+language itself, `(a + b)/c`) and the *plane* (LaTeX, where the bar of a fraction groups).
+Each box knows how tightly it binds in either, and a fence says in which it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from chainrule.core.greek import GREEK_LETTERS
+from chainrule.core.ops import spellings
+
+Kind = Literal[
+    "row", "number", "symbol", "constant", "sign", "times", "call", "fraction", "power", "root",
+    "delimited", "exponential", "logarithm", "fence", "cases", "matrix", "derivative", "applied",
+    "lines", "array", "script", "part", "either",
+]  # fmt: skip
+Edge = Literal["number", "letter", "name", "word", "fence", "fraction", "other"]
+
+OPEN, CASES, RELATION, SUM, MINUS, HADAMARD, PRODUCT = 0, 3, 5, 10, 15, 18, 20
+POWER, FRACTION, ATOM = 40, 45, 50
+
+
+class Box(NamedTuple):
+    """A piece of layout.
+
+    Attributes:
+        kind: what is drawn; of `either` the first part on the line, the second in the plane.
+        parts: the boxes inside.
+        text, latex: what is written: a name, a number, a sign, the head of a function.
+        line, plane: how tightly it binds in either notation.
+        starts, ends: what stands at its ends in the plane, for products without a sign.
+    """
+
+    kind: Kind
+    parts: tuple[Box, ...] = ()
+    text: str = ""
+    latex: str = ""
+    line: int = ATOM
+    plane: int = ATOM
+    starts: Edge = "other"
+    ends: Edge = "other"
+
+
+def emit(box: Box, draw: Callable[[Box], Iterable[Box | str]]) -> str:
+    """Write a layout: `draw` says what a box consists of, in order."""
+    out: list[str] = []
+    stack: list[Box | str] = [box]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            out.append(item)
+        else:
+            stack.extend(reversed(list(draw(item))))
+    return "".join(out)
+
+
+def joined(parts: list[Box], sign: Box, level: int) -> Box:
+    if len(parts) == 1:
+        return parts[0]
+    row = [parts[0]]
+    for part in parts[1:]:
+        row += [sign, part]
+    return in_row(row, level, level)
+
+
+def in_row(parts: Sequence[Box], line: int, plane: int) -> Box:
+    return Box("row", tuple(parts), "", "", line, plane, parts[0].starts, parts[-1].ends)
+
+
+def sign_box(text: str, latex: str = "") -> Box:
+    return Box("sign", (), text, latex)
+
+
+def number_box(text: str) -> Box:
+    level = MINUS if text.startswith("-") else ATOM
+    return Box("number", (), text, "", level, level, "number", "number")
+
+
+class ArrayName(str):
+    """The name of a vector or a matrix."""
+
+    __slots__ = ()
+
+
+def quantity_box(name: str) -> Box:
+    """A name, of a number or of an array."""
+    return array_box(name) if isinstance(name, ArrayName) else name_box(name)
+
+
+@lru_cache(maxsize=4096)
+def name_box(name: str) -> Box:
+    """The name of a number.
+
+    A name may be a derivative: `dy/dx`, `∂y/∂x`, `∇y/∇x` (a gradient), `∂x` (a differential).
+    """
+    if made := _made_of(name, str):
+        return made
+    # `f(…)` would be read as a call, and `d x` as a differential.
+    callable_name = name.rstrip("0123456789").partition("_")[0]
+    read_as_call = callable_name in _FUNCTION_LETTERS or name == "d" or name in spellings()
+    edge: Edge = "name" if read_as_call else "letter"
+    return Box("symbol", (), name, "", ATOM, ATOM, edge, edge)
+
+
+@lru_cache(maxsize=1024)
+def array_box(name: str) -> Box:
+    """The name of a vector or a matrix, or that of a derivative which is one."""
+    if made := _made_of(name, ArrayName):
+        return made
+    stem = name.partition("_")[0].rstrip("0123456789")
+    edge: Edge = "letter" if len(stem) == 1 or stem in GREEK_LETTERS.values() else "word"
+    return Box("array", (), name, "", ATOM, ATOM, edge, edge)
+
+
+_DERIVATIVE_SIGNS = ("d", "∂", "∇")
+_FUNCTION_LETTERS = frozenset(["f", "g", "h", "F", "G", "φ", "ψ", "phi", "psi"])
+
+
+def _made_of(name: str, kind: type[str]) -> Box | None:
+    """The derivative that a name is, by a quantity of this kind; None for other names."""
+    head, slash, by = name.partition("/")
+    if not slash:
+        return differential_box(kind(name[1:])) if name[:1] == "∂" and name[1:] else None
+    if head[:1] not in _DERIVATIVE_SIGNS or by[:1] != head[:1] or not len(head) > 1 < len(by):
+        return None
+    if head[0] == "∇":
+        return gradient_box(head[1:], kind(by[1:]))
+    sign = "∂" if head[0] == "d" else head[0]
+    return derivative_box(sign, head[1:], kind(by[1:]), plain="d" if kind is str else "")
+
+
+def derivative_box(sign: str, of: str, by: str, plain: str = "") -> Box:
+    """`dy/dx`; `plain` is the sign on the line, where it differs."""
+    return quotient_box(sign, quantity_box(of), quantity_box(by), plain)
+
+
+def quotient_box(sign: str, above: Box, below: Box, plain: str = "") -> Box:
+    """A derivative, of what is above by what is below."""
+    return Box(
+        "derivative", (above, below), plain or sign, sign, PRODUCT, FRACTION,
+        "fraction", "fraction",
+    )  # fmt: skip
+
+
+def gradient_box(of: str, by: str) -> Box:
+    """`∇_x y`."""
+    by_box, of_box = quantity_box(by), quantity_box(of)
+    line = in_row([sign_box("∇_"), by_box, sign_box(" "), of_box], PRODUCT, PRODUCT)
+    nabla = Box("constant", (), "∇", r"\nabla")
+    head = Box("script", (nabla, by_box))
+    return either(line, in_row([head, Box("times", (), " "), of_box], PRODUCT, PRODUCT))
+
+
+def differential_box(of: str) -> Box:
+    """`dx`, the change of x."""
+    sign = Box("constant", (), "d", "d", starts="word")
+    return in_row([sign, quantity_box(of)], ATOM, ATOM)._replace(ends="word")
+
+
+def fenced(box: Box, line: int, plane: int) -> Box:
+    """The box, in brackets in the notations where it binds less tightly than asked."""
+    in_line, in_plane = box.line < line, box.plane < plane
+    if not in_line and not in_plane:
+        return box
+    where = "both" if in_line and in_plane else "line" if in_line else "plane"
+    return Box(
+        "fence", (box,), where, "", ATOM if in_line else box.line, ATOM if in_plane else box.plane,
+        "fence" if in_plane else box.starts, "fence" if in_plane else box.ends,
+    )  # fmt: skip
+
+
+def call_box(text: str, latex: str, parts: Sequence[Box]) -> Box:
+    return Box("call", tuple(parts), text, latex)
+
+
+def either(line: Box, plane: Box) -> Box:
+    """What is drawn in different ways in the two notations."""
+    return Box("either", (line, plane), "", "", line.line, plane.plane, plane.starts, plane.ends)
+
+
+def times_box(left: Box, right: Box, spaced: bool = False) -> Box:
+    """The sign of a product of numbers, in the plane only where it is needed."""
+    ends, starts = left.ends, right.starts
+    dot = (
+        starts == "number"
+        or (ends == "name" and starts != "other")
+        or (ends == "number" and starts == "fraction")
+        or (left.kind == "symbol" and left.text == "d")
+    )
+    return Box("times", (), " * " if spaced else "*", r"\cdot" if dot else "")
