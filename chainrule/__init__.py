@@ -25,12 +25,19 @@ if TYPE_CHECKING:
         vjp,
     )
     from chainrule.core.errors import ChainruleError, UsageError
+    from chainrule.fully_connected import Network, mlp
 
 __version__ = "0.1.0"
-_ANSWERS = ("Verdict", "Worked", "batch_as", "check", "check_batch", "check_steps")
+_ELSEWHERE = {  # what is not in chainrule.api
+    "chainrule.answers": (
+        "Verdict", "Worked", "batch_as", "check", "check_batch", "check_steps",
+    ),
+    "chainrule.fully_connected": ("Network", "mlp"),
+}  # fmt: skip
 __all__ = [
     "ChainruleError",
     "Derivation",
+    "Network",
     "UsageError",
     "Verdict",
     "Worked",
@@ -43,6 +50,7 @@ __all__ = [
     "gradient",
     "hessian",
     "jacobian",
+    "mlp",
     "parse",
     "symbols",
     "vjp",
@@ -52,9 +60,10 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # Loaded on first use: `chainrule --help` needs none of it.
     if name in __all__:
-        answers = name in _ANSWERS
-        module = importlib.import_module("chainrule.answers" if answers else "chainrule.api")
-        public = _ANSWERS if answers else [n for n in __all__ if n not in _ANSWERS]
+        home = next((m for m, names in _ELSEWHERE.items() if name in names), "chainrule.api")
+        module = importlib.import_module(home)
+        elsewhere = [n for names in _ELSEWHERE.values() for n in names]
+        public = _ELSEWHERE.get(home) or [n for n in __all__ if n not in elsewhere]
         globals().update({n: getattr(module, n) for n in public})
         return globals()[name]
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")

@@ -40,7 +40,7 @@ from chainrule.inputs import (
     point_of,
     program_of,
 )
-from chainrule.render import json_io, latex_page, markdown, terminal
+from chainrule.render import html, json_io, latex_page, markdown, terminal
 from chainrule.render.latex import latex as latex_of
 from chainrule.render.page import page, verification_block
 from chainrule.render.text import text
@@ -145,6 +145,10 @@ class Derivation:
     def markdown(self) -> str:
         """Markdown with GitHub's `$…$`."""
         return markdown.markdown(page(self.data, self.verification))
+
+    def html(self) -> str:
+        """A page for a browser, complete in itself: mathematics as MathML, light and dark."""
+        return html.html(page(self.data, self.verification))
 
     def json(self) -> str:
         """One JSON object, schema `chainrule/derivation/1`."""

@@ -16,7 +16,6 @@ _LATER = {
     "compile": "gradient code",
     "graph": "the computation graph as a picture",
     "worksheet": "worksheets",
-    "network": "networks",
 }
 
 _DESCRIPTION = "Derivatives with every step, checked."
@@ -51,6 +50,18 @@ examples:
 exit code: 0 right, 1 wrong or undecided, 2 unusable input
 """
 
+_NETWORK_EPILOG = """\
+examples:
+  chainrule network 784-512-256-10                  layers, parameter counts, program
+  chainrule network 3-3-2-1 --activation sigmoid --output-activation sigmoid \\
+      --loss squared_error --backprop               the equations of backpropagation
+  chainrule network 64-32-10 --activation tanh,gelu --l2 1e-4 -o net.chain
+  chainrule network 64-32-10 --dtype float32 -o grad.py     gradient code
+
+activations: identity relu leaky_relu leaky_relu(0.2) tanh sigmoid elu gelu silu
+softplus; losses: mse squared_error binary_cross_entropy cross_entropy
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code. Results to stdout, messages to stderr."""
@@ -69,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     try:
-        return _check(args) if args.command == "check" else _derive(args)
+        return {"derive": _derive, "check": _check, "network": _network}[args.command](args)
     except chainrule.ChainruleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -120,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--fragment", action="store_true", help="LaTeX to include in a document")
     add("-o", "--output", default="", metavar="FILE", help="its ending picks the format")
     _add_check(commands)
+    _add_network(commands)
     return parser
 
 
@@ -145,11 +157,35 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("-o", "--output", default="", metavar="FILE", help="its ending picks the format")
 
 
+def _add_network(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    network = commands.add_parser(
+        "network", help="a fully connected network: layers, program, backpropagation, code",
+        description="A fully connected network as a program.", epilog=_NETWORK_EPILOG,
+        formatter_class=_formatter, allow_abbrev=False,
+    )  # fmt: skip
+    add = network.add_argument
+    add("sizes", metavar="SIZES", help="of the input and of every layer, as 784-512-256-10")
+    add("--activation", default="relu", metavar="F[,G]", help="of all hidden layers, or of each")
+    add("--loss", default="cross_entropy", metavar="LOSS", help="how outputs are compared")
+    add("--output-activation", default="identity", metavar="F", help="of the last layer")
+    add("--l2", type=float, default=0.0, metavar="X", help="adds X/2 * (sum of squared weights)")
+    add("--batch", default="N", metavar="N", help="number of examples, or its name")
+    add("--backprop", action="store_true", help="show the equations of backpropagation")
+    add("--compile", action="store_true", help="show the gradient code")
+    add("--dtype", choices=("float64", "float32"), default="float64", help="of the code")
+    add("--format", choices=("text", "latex", "markdown", "json", "chain", "python"), default=None,
+        help="text unless -o says otherwise; chain: the program, python: the code")  # fmt: skip
+    add("-o", "--output", default="", metavar="FILE", help="its ending picks the format")
+
+
 def _guarded(arguments: list[str]) -> list[str]:
     """Values and expressions may begin with a minus: `derive -x^2 --vjp -1,2`."""
     if not arguments or arguments[0].startswith("-"):
         return arguments
-    flags = {"--expand-powers", "--latex-input", "--strict", "--fragment", "--help", "-h"}
+    flags = {
+        "--backprop", "--compile", "--expand-powers", "--latex-input", "--strict", "--fragment",
+        "--help", "-h",
+    }  # fmt: skip
     options: list[str] = []
     operands: list[str] = []
     rest = iter(arguments[1:])
@@ -169,9 +205,9 @@ def _guarded(arguments: list[str]) -> list[str]:
 
 def _derive(args: argparse.Namespace) -> int:
     form = args.format or _ENDINGS.get(os.path.splitext(args.output)[1].lower(), "text")
-    if form in ("html", "python"):
+    if form == "python":
         raise chainrule.UsageError(
-            f"--format {form}: not yet", hint="text, latex, markdown and json are there"
+            "--format python: not yet", hint="text, latex, markdown, html and json are there"
         )
     source = _source(args.expression)
     derivation = chainrule.derive(
@@ -188,6 +224,7 @@ def _derive(args: argparse.Namespace) -> int:
             "text": derivation.__str__,
             "latex": lambda: derivation.latex(fragment=args.fragment),
             "markdown": derivation.markdown,
+            "html": derivation.html,
             "json": derivation.json,
         }[form]()
         _write(shown if shown.endswith("\n") else shown + "\n", args.output)
@@ -231,6 +268,31 @@ def _check_batch(args: argparse.Namespace, form: str) -> int:
     if found & {"wrong", "undecided"}:
         return 1
     return 2 if "unusable" in found else 0
+
+
+def _network(args: argparse.Namespace) -> int:
+    endings = {**_ENDINGS, ".chain": "chain", ".py": "python"}
+    form = args.format or endings.get(os.path.splitext(args.output)[1].lower(), "text")
+    activations = args.activation.split(",") if "," in args.activation else args.activation
+    sizes = args.sizes.replace(",", "-").split("-")
+    net = chainrule.mlp(
+        [int(n) if n.isdecimal() and len(n) < 20 else n for n in sizes], activations, args.loss,
+        args.l2, int(args.batch) if args.batch.isdecimal() else args.batch, args.output_activation,
+    )  # fmt: skip
+    parts = {"backprop": args.backprop, "code": args.compile, "dtype": args.dtype}
+    if form == "text" and not args.output:
+        net.show(sys.stdout, **parts)
+        return 0
+    shown = {
+        "text": lambda: net.text(**parts),
+        "latex": lambda: net.latex(**parts),
+        "markdown": lambda: net.markdown(**parts),
+        "json": lambda: net.json(**parts),
+        "chain": lambda: net.source,
+        "python": lambda: net.compile(args.dtype).source,
+    }[form]()
+    _write(shown if shown.endswith("\n") else shown + "\n", args.output)
+    return 0
 
 
 def _progress() -> Callable[[int, int], None]:

@@ -72,7 +72,7 @@ class ArrayClaim(NamedTuple):
     def misfit(self) -> str:
         """What is wrong with its shape, if anything."""
         for term in self.expressions:
-            if term.shape not in self.expected and term.shape != ():
+            if term.shape not in self.expected:
                 wanted = shape_text(self.expected[0]) if len(self.expected[0]) < 3 else "a tensor"
                 return f"{self.place}it is a {shape_text(term.shape)}, and a {wanted} is due"
         return ""
@@ -121,6 +121,7 @@ class Comparison:
         self.formulas = list(dict.fromkeys([*terms, *extras]))
         self.probes = reduce(dict.__or__, (c.probes() for c in claims), dict[Sym, Shape]())
         self.tape = ArrayTape(self.formulas, sizes, deadline)
+        self._known: dict[tuple[int, Sym], list[tuple[Shift, str]]] = {}
 
     def free(self) -> list[Expr]:
         """Symbols that need a value at a point, beside those of the functions."""
@@ -177,10 +178,10 @@ class Comparison:
                     measured = [_contracted(m, measured, weights)]
                 flat = self._flat(claim, value, 1 if weights is not None else prod(out))
                 first = np.asarray(shifts[0][claim.by[0]], dtype=object).reshape(-1)
-                numbers = flat.dot(first)
+                numbers = flat.dot(first) if claim.kind != "hessian" else None
                 if claim.kind == "hessian":
                     second = np.asarray(shifts[1][claim.by[1]], dtype=object).reshape(-1)
-                    numbers = first.dot(flat.dot(second)) if flat.ndim == 2 else numbers
+                    numbers = first.dot(flat.dot(second))
                 yield from self._each(claim, claimed(numbers), measured, where)
 
     def _flat(self, claim: ArrayClaim, value: Any, outputs: int) -> Any:
@@ -190,7 +191,7 @@ class Comparison:
         counts = [count_of(v, self.sizes) for v in claim.by]
         array = np.asarray(value, dtype=object)
         if claim.kind == "hessian":
-            return np.broadcast_to(array, array.shape or (1,)).reshape(counts[0], counts[1])
+            return array.reshape(counts[0], counts[1])
         if claim.kind == "jacobian" and claim.transposed:
             return array.reshape(counts[0], outputs).T
         return array.reshape(outputs, counts[0])
@@ -211,8 +212,14 @@ class Comparison:
             for shift, where in self._of(m, claim.by[0]):
                 yield [shift], where
 
-    def _of(self, m: Any, variable: Sym) -> Iterator[tuple[Shift, str]]:
+    def _of(self, m: Any, variable: Sym) -> list[tuple[Shift, str]]:
         """Each entry of a variable as a direction, or a random direction."""
+        key = (m.dps, variable)
+        if key not in self._known:
+            self._known[key] = list(self._made(m, variable))
+        return self._known[key]
+
+    def _made(self, m: Any, variable: Sym) -> Iterator[tuple[Shift, str]]:
         import numpy as np
 
         if self.whole:
@@ -261,4 +268,6 @@ def _contracted(m: Any, measured: Sequence[Estimate], weights: Any) -> Estimate:
     if any(e.value is None for e in measured):
         return Estimate(None, m.zero, any(e.clamped for e in measured))
     total = sum((e.value * w for e, w in zip(measured, flat, strict=True)), m.zero)
-    return Estimate(total, sum((e.noise * abs(w) for e, w in zip(measured, flat, strict=True)), m.zero))
+    return Estimate(
+        total, sum((e.noise * abs(w) for e, w in zip(measured, flat, strict=True)), m.zero)
+    )

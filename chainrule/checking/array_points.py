@@ -28,22 +28,22 @@ _TOO_NEAR = 1e-6
 _REGIMES = ((1, 0), (1, 1), (3, 0), (1, -1), (1, 2), (Fraction(1, 20), 0), (12, 0), (4, 2))
 
 
-def small_sizes(roots: Sequence[Expr], smallest: int = 2) -> dict[str, int] | None:
+def small_sizes(roots: Sequence[Expr], smallest: int = 3) -> dict[str, int] | None:
     """Sizes for the dimensions (and the symbols used as places), different ones where it can be.
 
-    None where no small sizes make every shape and place below the roots possible.
+    None where no small sizes make every shape and place below the roots possible. Sizes of 2
+    would hide a factor 2 in place of a dimension, as in the gradient of a mean of squares.
 
     >>> from chainrule.core.expr import symbol
     >>> small_sizes([symbol("X", ("N", "d")) @ symbol("w", ("d",))])
-    {'N': 2, 'd': 3}
+    {'N': 3, 'd': 4}
     """
     nodes = topological(roots)
     dims = list(dict.fromkeys(n for node in nodes for dim in node.shape for n in affine(dim) if n))
     places = [n for n in dict.fromkeys(_place_names(nodes)) if n not in dims]
     for attempt in range(_TRIES):
         draw = Random(attempt)
-        most = 4 if len(dims) <= 3 else 5
-        wide = [smallest + i % (most - 1) + attempt // 4 for i in range(len(dims))]
+        wide = [smallest + i % 3 + attempt // 4 for i in range(len(dims))]
         if attempt % 4 > 1:
             draw.shuffle(wide)
         sizes = dict(zip(dims, wide, strict=True))
@@ -71,9 +71,7 @@ def _possible(nodes: Sequence[Expr], sizes: Mapping[str, int]) -> bool:
         if node.op.name == "index":
             if any(not 0 <= i < n for i, n in zip(at, lengths, strict=False)):
                 return False
-        elif any(
-            not 0 <= a < b <= n for a, b, n in zip(at[::2], at[1::2], lengths, strict=True)
-        ):
+        elif any(not 0 <= a < b <= n for a, b, n in zip(at[::2], at[1::2], lengths, strict=True)):
             return False
     return True
 

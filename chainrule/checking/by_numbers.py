@@ -199,7 +199,8 @@ class _Comparison:
         fine = self._pairs(_Values(self, point, 2 * _STEP))
         finer = self._pairs(_Values(self, point, 3 * _STEP))
         for i, ((a, b, place), (a2, b2, _)) in enumerate(zip(fine, finer, strict=True)):
-            if not (relative_error(a, b) and relative_error(a2, b2) and settled(a, a2) and settled(b, b2)):
+            wrong = relative_error(a, b) and relative_error(a2, b2)
+            if not (wrong and settled(a, a2) and settled(b, b2)):
                 continue
             if a.value is not None or not self._is_rounded_away(point, i):
                 at = f"at {in_words(point)}: " if point else ""

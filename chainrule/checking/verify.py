@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Literal
 
+from chainrule import checking
 from chainrule.checking.by_numbers import verify_by_numbers
 from chainrule.checking.by_sympy import verify_by_sympy
 from chainrule.checking.edges import by_numbers, statuses
@@ -32,6 +33,8 @@ def verify(
     if mode == "off":
         return Verification("unverified")
     deadline = float("inf") if seconds is None else perf_counter() + seconds
+    if derivation.result.blocks:
+        return checking.array_verify.verify_arrays(derivation, mode, deadline)
     methods: list[Method] = []
     edges: list[Status] = ["unverified"] * len(derivation.edges)
     if mode == "symbolic":

@@ -7,9 +7,11 @@ where a person writes them.
 
 from __future__ import annotations
 
-from chainrule.core.arithmetic import DIV, MUL, NEG, add, div, filled, mul, neg, size
+from fractions import Fraction
+
+from chainrule.core.arithmetic import DIV, MUL, NEG, add, div, filled, mul, neg, reciprocal, size
 from chainrule.core.errors import UnsupportedError
-from chainrule.core.expr import ONE, ZERO, Const, Expr, Sym, apply, const
+from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Const, Expr, Sym, apply, const
 from chainrule.core.ops import Operator, lookup
 from chainrule.core.shape import Dim, Shape, dimension
 
@@ -108,29 +110,70 @@ def factored(node: Expr) -> tuple[Expr, Expr]:
         if node.op is NEG:
             factor, node = neg(factor), node.args[0]
         elif node.op is MUL and not node.args[0].shape:
-            factor, node = mul(factor, node.args[0]), node.args[1]
+            factor, node = times(factor, node.args[0]), node.args[1]
         elif node.op is MUL and not node.args[1].shape:
-            factor, node = mul(factor, node.args[1]), node.args[0]
-        elif node.op is DIV and not node.args[1].shape:
-            factor, node = div(factor, node.args[1]), node.args[0]
+            factor, node = times(factor, node.args[1]), node.args[0]
+        elif node.op is DIV and not node.args[1].shape and node.args[0].shape:
+            factor, node = times(factor, reciprocal(node.args[1])), node.args[0]
         else:
             break
     return factor, node
 
 
+def times(a: Expr, b: Expr) -> Expr:
+    """The product of two scalar factors: one fraction, its numbers cancelled.
+
+    >>> from chainrule.core.expr import symbol
+    >>> N = symbol("N")
+    >>> times(const(-2), reciprocal(N)), times(div(const(2), N), const(Fraction(1, 2)))
+    (div(-2, N), div(1, N))
+    """
+    if a.op is not DIV and b.op is not DIV:
+        return mul(a, b)
+    if a.op is NEG or b.op is NEG:
+        other = times(a.args[0], b) if a.op is NEG else times(a, b.args[0])
+        return neg(other)
+    (p, q), (r, t) = (n.args if n.op is DIV else (n, ONE) for n in (a, b))
+    over, numerator = _number(mul(p, r))
+    under, denominator = _number(mul(q, t))
+    if over.decimal or under.decimal or under.value == 0:
+        return div(mul(p, r), mul(q, t))
+    ratio = Fraction(over.value) / under.value
+    return div(mul(const(ratio.numerator), numerator), mul(const(ratio.denominator), denominator))
+
+
+def _number(a: Expr) -> tuple[Const, Expr]:
+    """The constant in front, and the rest."""
+    if isinstance(a, Const):
+        return a, ONE
+    if a.op is MUL and isinstance(a.args[0], Const):
+        return a.args[0], a.args[1]
+    return ONE, a
+
+
 def scaled(factor: Expr, node: Expr) -> Expr:
-    """A scalar times an array; factors that the array has already are drawn together."""
+    """A scalar times an array; factors that the array has already are drawn together.
+
+    >>> from chainrule.core.expr import symbol
+    >>> x, N = symbol("x", ("n",)), symbol("N")
+    >>> scaled(div(MINUS_ONE, N), x), scaled(div(const(2), N), mul(const(3), x))
+    (neg(div(x, N)), mul(div(6, N), x))
+    """
     if not node.shape:
-        return mul(factor, node)
+        return times(factor, node)
     if is_zero(factor) or is_zero(node):
         return zeros(node.shape)
     own, rest = factored(node)
-    factor = mul(factor, own)
-    if factor is ONE:
-        return rest
-    if factor.op is NEG:
-        return neg(scaled(factor.args[0], rest))
-    return mul(factor, rest)
+    factor = times(factor, own)
+    negative = factor.op is NEG
+    if negative:
+        factor = factor.args[0]
+    if factor.op is DIV and factor.args[0] in (ONE, MINUS_ONE):
+        negative ^= factor.args[0] is MINUS_ONE
+        product = div(rest, factor.args[1])
+    else:
+        product = rest if factor is ONE else mul(factor, rest)
+    return neg(product) if negative else product
 
 
 def hadamard(a: Expr, b: Expr) -> Expr:
@@ -144,7 +187,7 @@ def hadamard(a: Expr, b: Expr) -> Expr:
         return zeros(wide)
     p, a = factored(a)
     q, b = factored(b)
-    return scaled(mul(p, q), _hadamard(a, b, wide))
+    return scaled(times(p, q), _hadamard(a, b, wide))
 
 
 def broadcast_of(a: Expr, b: Expr) -> Shape:
@@ -172,8 +215,8 @@ def transpose(a: Expr) -> Expr:
 
     >>> from chainrule.core.expr import symbol
     >>> A, B = symbol("A", ("m", "n")), symbol("B", ("n", "k"))
-    >>> transpose(transpose(A)), transpose(neg(A))
-    (A, neg(transpose(A)))
+    >>> transpose(transpose(A)), transpose(neg(A)), transpose(matmul(transpose(B), transpose(A)))
+    (A, neg(transpose(A)), matmul(A, B))
     """
     if not a.shape:
         return a
@@ -189,11 +232,33 @@ def transpose(a: Expr) -> Expr:
         return filled(str(a.op), a.shape[::-1] if len(a.shape) == 2 else (1, *a.shape))
     if is_op(a, "outer"):
         return outer(a.args[1], a.args[0])
+    if is_op(a, "matmul") and _turns(a.args[0]) | _turns(a.args[1]):
+        return _reversed(*a.args, a.shape)
     return apply(_row("transpose"), a)
 
 
+def _turns(a: Expr) -> bool:
+    """Whether the transpose is shorter."""
+    return len(a.shape) == 2 and is_op(a, "transpose", "diag", "outer")
+
+
+def _reversed(a: Expr, b: Expr, shape: Shape) -> Expr:
+    """(a b)' = b' a'; of a product of vectors as it is."""
+    if len(shape) == 1 and len(a.shape) == 1:  # u b: a vector from the left
+        return apply(_row("transpose"), apply(_row("matmul"), a, b))
+    if len(a.shape) == 1:  # column times row
+        return outer(column(b), a)
+    return matmul(transpose(b), transpose(a))
+
+
 def column(row: Expr) -> Expr:
-    """The vector that a row of shape (1, n) is the transpose of."""
+    """The vector that a row of shape (1, n) is the transpose of.
+
+    >>> from chainrule.core.expr import symbol
+    >>> A, u = symbol("A", ("m", "n")), symbol("u", ("m",))
+    >>> column(matmul(transpose(u), A))
+    matmul(transpose(A), u)
+    """
     factor, rest = factored(row)
     if rest is not row:
         return scaled(factor, column(rest))
@@ -201,6 +266,8 @@ def column(row: Expr) -> Expr:
         return row.args[0]
     if is_op(row, "ones", "zeros"):
         return filled(str(row.op), row.shape[1:])
+    if is_op(row, "matmul") and row.args[0].shape[:-1] == (1,) and row.shape[1] != 1:
+        return matmul(transpose(row.args[1]), column(row.args[0]))
     return apply(_row("index"), row, ZERO)
 
 
@@ -211,12 +278,14 @@ def matmul(a: Expr, b: Expr) -> Expr:
     >>> A, x = symbol("A", ("m", "n")), symbol("x", ("n",))
     >>> matmul(eye("m"), matmul(A, neg(x)))
     neg(matmul(A, x))
+    >>> matmul(transpose(A), ones(("m",))), matmul(diag(x), x), matmul(outer(x, x), x)
+    (sum(A, 0), mul(x, x), mul(dot(x, x), x))
     """
     if not (a.shape and b.shape):
         return scaled(a, b) if not a.shape else scaled(b, a)
     p, a = factored(a)
     q, b = factored(b)
-    return scaled(mul(p, q), _matmul(a, b))
+    return scaled(times(p, q), _matmul(a, b))
 
 
 def _matmul(a: Expr, b: Expr) -> Expr:
@@ -226,27 +295,99 @@ def _matmul(a: Expr, b: Expr) -> Expr:
         return b
     if is_op(b, "eye"):
         return a
-    if is_op(a, "diag") and len(b.shape) == 1:
-        return hadamard(a.args[0], b)
-    if is_op(b, "diag") and len(a.shape) == 1:
-        return hadamard(a, b.args[0])
-    return apply(_row("matmul"), a, b)
+    ranks = len(a.shape), len(b.shape)
+    folded = None
+    if ranks == (2, 1):
+        folded = _on_column(a, b)
+    elif ranks == (1, 2):
+        folded = _on_row(a, b) if a.shape[0] == b.shape[0] else None
+    elif ranks == (2, 2):
+        folded = _of_matrices(a, b)
+    return apply(_row("matmul"), a, b) if folded is None else folded
+
+
+def _on_column(a: Expr, x: Expr) -> Expr | None:
+    """A x, where that is shorter than as a product."""
+    if a.shape[0] == 1:  # a row, and the result a number
+        if is_op(a, "ones"):
+            return total(x)
+        return total(column(a)) if is_op(x, "ones") and is_op(a, "transpose") else None
+    if is_op(a, "diag"):
+        return hadamard(a.args[0], x)
+    if is_op(a, "outer"):
+        return scaled(dot(a.args[1], x), a.args[0])
+    return total(a, 1) if is_op(x, "ones") else None
+
+
+def _on_row(x: Expr, a: Expr) -> Expr | None:
+    """x' A for a vector x, likewise."""
+    if is_op(a, "diag"):
+        return hadamard(x, a.args[0])
+    if is_op(a, "outer"):
+        return scaled(dot(x, a.args[0]), a.args[1])
+    return total(a, 0) if is_op(x, "ones") else None
+
+
+def _of_matrices(a: Expr, b: Expr) -> Expr | None:
+    if is_op(a, "diag") and is_op(b, "diag"):
+        return diag(hadamard(a.args[0], b.args[0]))
+    if is_op(b, "outer") and a.shape[0] != 1:
+        return outer(matmul(a, b.args[0]), b.args[1])
+    if is_op(a, "outer") and b.shape[1] != 1:
+        return outer(a.args[0], matmul(transpose(b), a.args[1]))
+    if a.shape[0] == 1 and is_op(b, "diag") and is_op(a, "transpose"):
+        return transpose(hadamard(column(a), b.args[0]))
+    if a.shape[0] == 1 and is_op(a, "ones") and b.shape[1] != 1:
+        return transpose(total(b, 0))
+    return None
 
 
 def dot(a: Expr, b: Expr) -> Expr:
-    """The sum of the products of entries; of numbers, the product."""
+    """The sum of the products of entries; of numbers, the product.
+
+    >>> from chainrule.core.expr import symbol
+    >>> A, u = symbol("A", ("n", "n")), symbol("u", ("n",))
+    >>> dot(ones(("n",)), u), dot(eye("n"), A), dot(outer(u, u), A)
+    (sum(u), trace(A), dot(u, matmul(A, u)))
+    """
     if not a.shape:
-        return mul(a, b)
+        return times(a, b)
     p, a = factored(a)
     q, b = factored(b)
-    factor = mul(p, q)
-    if is_zero(a) or is_zero(b):
-        return ZERO
-    if is_op(a, "ones"):
-        return mul(factor, total(b))
-    if is_op(b, "ones"):
-        return mul(factor, total(a))
-    return mul(factor, apply(_row("dot"), a, b))
+    return times(times(p, q), _dot(a, b))
+
+
+def _dot(a: Expr, b: Expr) -> Expr:
+    for this, other in ((a, b), (b, a)):
+        if is_zero(this):
+            return ZERO
+        if is_op(this, "ones"):
+            return total(other)
+        if is_op(this, "eye"):
+            return trace(other)
+        if is_op(this, "diag"):
+            return dot(this.args[0], diagonal(other))
+        if is_op(this, "unit"):
+            return apply(_row("index"), other, this.args[1])
+    for this, other in ((a, b), (b, a)):
+        if is_op(this, "outer") and 1 not in this.shape:
+            return dot(this.args[0], matmul(other, this.args[1]))
+    return apply(_row("dot"), a, b)
+
+
+def trace(a: Expr) -> Expr:
+    """The sum of the diagonal.
+
+    >>> from chainrule.core.expr import symbol
+    >>> trace(eye("n")), trace(transpose(symbol("A", (2, 2))))
+    (n, trace(A))
+    """
+    factor, rest = factored(a)
+    if is_op(rest, "transpose"):
+        rest = rest.args[0]
+    if is_op(rest, "eye", "diag", "outer", "zeros"):
+        return times(factor, total(diagonal(rest)))
+    return times(factor, apply(_row("trace"), rest))
 
 
 def outer(a: Expr, b: Expr) -> Expr:
@@ -256,8 +397,8 @@ def outer(a: Expr, b: Expr) -> Expr:
     if is_zero(a) or is_zero(b):
         return zeros((*a.shape, *b.shape))
     if is_op(a, "ones") and is_op(b, "ones"):
-        return scaled(mul(p, q), ones((*a.shape, *b.shape)))
-    return scaled(mul(p, q), apply(_row("outer"), a, b))
+        return scaled(times(p, q), ones((*a.shape, *b.shape)))
+    return scaled(times(p, q), apply(_row("outer"), a, b))
 
 
 def total(a: Expr, axis: int | None = None) -> Expr:
@@ -277,15 +418,23 @@ def total(a: Expr, axis: int | None = None) -> Expr:
         return zeros(left)
     if is_op(rest, "ones"):
         over = a.shape if axis is None else (a.shape[axis],)
-        return scaled(mul(factor, count(over)), ones(left))
+        return scaled(times(factor, count(over)), ones(left))
     if is_op(rest, "outer"):
         first, second = rest.args
         if axis is None:
-            return mul(factor, mul(total(first), total(second)))
+            return times(factor, times(total(first), total(second)))
         kept, summed = (second, first) if axis == 0 else (first, second)
-        return scaled(mul(factor, total(summed)), kept)
+        return scaled(times(factor, total(summed)), kept)
     if is_op(rest, "unit"):
         return factor
+    if is_op(rest, "eye", "diag"):
+        on = diagonal(rest)
+        return scaled(factor, total(on) if axis is None else on)
+    if is_op(rest, "transpose"):
+        inner = rest.args[0]
+        if len(inner.shape) == 2 or axis != 0:
+            return scaled(factor, total(inner, None if axis is None else 1 - axis))
+        return scaled(factor, inner)  # over the one row
     args = (rest,) if axis is None else (rest, const(axis))
     return scaled(factor, apply(_row("sum"), *args))
 
@@ -301,6 +450,10 @@ def diag(a: Expr) -> Expr:
 def diagonal(a: Expr) -> Expr:
     """The diagonal of a square matrix, as a vector."""
     factor, rest = factored(a)
+    if is_op(rest, "transpose"):
+        rest = rest.args[0]
+    if is_zero(rest):
+        return zeros(rest.shape[:1])
     if is_op(rest, "eye"):
         return scaled(factor, ones(rest.shape[:1]))
     if is_op(rest, "diag"):

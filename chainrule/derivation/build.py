@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from chainrule.core.arithmetic import mul
 from chainrule.core.errors import UsageError
-from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, symbol
+from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, symbol, topological
 from chainrule.core.program import Program
+from chainrule.derivation import matrix
 from chainrule.derivation.combine import Point, Stage, sum_of, transpose
 from chainrule.derivation.domain import ledger
 from chainrule.derivation.simplify import Simplifier
@@ -74,14 +75,20 @@ def build(
     outputs = program.outputs
     if program.order > 1:
         order = program.order
-    _check_request(names, outputs, order, direction, weights, point)
+    arrays = has_arrays(program)
+    _check_request(names, outputs, order, direction, weights, point, arrays)
+    budget = MAX_PATHS if max_paths is None else max_paths
+    if arrays:
+        _check_array_request(program, names, order, expand_powers, point)
+        return matrix.build_arrays(program, matrix.Request(
+            names, granularity, style, layout, order, direction, weights, budget, deadline
+        ))  # fmt: skip
     simplify = Simplifier(deadline)
     stage = Stage(
         program, names, granularity, expand_powers, 1, _letter(program, names, 0), point, simplify
     )
     functions = tuple(stage.function(y) for y in outputs)
     domain, kinks = ledger(functions, [symbol(v) for v in names])
-    budget = MAX_PATHS if max_paths is None else max_paths
     remarks: list[str] = []
 
     stage.tell("introduce", "reading", outputs, [
@@ -128,6 +135,11 @@ def build(
     )  # fmt: skip
 
 
+def has_arrays(program: Program) -> bool:
+    """Whether a vector or a matrix occurs in the program."""
+    return any(node.shape for node in topological(e for _, e in program.assignments))
+
+
 def resolve_variables(program: Program, variables: Sequence[str] = ()) -> list[str]:
     """The names to differentiate by: the text's, else the request's, else the free ones."""
     if program.variables:
@@ -135,6 +147,7 @@ def resolve_variables(program: Program, variables: Sequence[str] = ()) -> list[s
     if variables:
         return list(dict.fromkeys(variables))
     assigned = {name for name, _ in program.assignments}
+    assigned.update(program.dimensions)
     free = [
         s.name for s in free_symbols(e for _, e in program.assignments)
         if s.name not in assigned
@@ -155,6 +168,7 @@ def _check_request(
     direction: Sequence[Expr],
     weights: Sequence[Expr],
     point: Point | None,
+    arrays: bool,
 ) -> None:
     if not 1 <= order <= MAX_ORDER:
         raise UsageError(f"the order is {order}", hint=f"orders from 1 to {MAX_ORDER} are derived")
@@ -168,7 +182,7 @@ def _check_request(
             f"there are {len(weights)} weights for {len(outputs)} outputs",
             hint=f"give one for each of {', '.join(outputs)}",
         )
-    if order > 1:
+    if order > 1 and not arrays:
         if direction or weights:
             raise UsageError("a direction or weights go with order 1 only")
         if len(outputs) > 1:
@@ -190,6 +204,25 @@ def _check_request(
             raise UsageError(
                 f"--at gives no value for {missing[0]}", hint=f"add {missing[0]}=… to it"
             )
+
+
+def _check_array_request(
+    program: Program, names: Sequence[str], order: int, expand_powers: bool, point: Point | None
+) -> None:
+    if point is not None:
+        raise UsageError(
+            "numbers beside the steps are for scalars",
+            hint="leave out --at; in Python, call the derivation with the arrays",
+        )
+    if expand_powers:
+        raise UsageError("powers are expanded in programs of scalars only")
+    if order > 2:
+        raise UsageError(f"order {order} of arrays is a tensor", hint="orders 1 and 2 are derived")
+    sized = [n for n in names if n in program.dimensions]
+    if sized:
+        raise UsageError(
+            f"{sized[0]} is a dimension, a whole number", hint="differentiate by another name"
+        )
 
 
 def _first_order(

@@ -10,7 +10,7 @@ constant and stays where it is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -176,6 +176,9 @@ class _Cutter:
             return uses[node.args[i]] == 1 and node.args[i] not in self.known
 
         if node.op in (ADD, SUB):
+            affine = self.affine(node, args, once)
+            if affine is not None:
+                return affine
             left = (
                 args[0] if args[0].kind == "names" or (args[0].kind == "sum" and once(0)) else None
             )
@@ -196,6 +199,16 @@ class _Cutter:
             chains = args[0].kind == "product" and once(0)
             left = args[0] if chains or args[0].kind == "multiple" else self.named(node, 0, args)
             return self.combine("product", node, [left, self.named(node, 1, args)])
+        return None
+
+    def affine(
+        self, node: Apply, args: list[_Piece], once: Callable[[int], bool]
+    ) -> _Piece | None:
+        """A layer: a matrix product of names, and a name or a constant added to it."""
+        for i in (0, 1):
+            layer = args[i].kind == "operation" and _is_product_of_matrices(args[i].expression)
+            if layer and once(i) and args[1 - i].kind in ("name", "constant"):
+                return self.combine("operation", node, args)
         return None
 
     def operation(self, node: Apply, args: list[_Piece]) -> _Piece:
@@ -277,6 +290,10 @@ def expand(expression: Expr) -> Expr:
 
 def _is_sum(expression: Expr) -> bool:
     return isinstance(expression, Apply) and expression.op in (ADD, SUB)
+
+
+def _is_product_of_matrices(expression: Expr) -> bool:
+    return isinstance(expression, Apply) and expression.op.notation == "matmul"
 
 
 def _names(operands: Sequence[Sym]) -> tuple[str, ...]:

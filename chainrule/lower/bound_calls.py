@@ -37,12 +37,14 @@ class Calls:
     def __init__(
         self,
         sizes: Mapping[str, int],
+        dtype: str,
         block: tuple[str, int] | None = None,
         quick_tanh: bool = False,
     ) -> None:
         self.tape = Tape()
         self.quick_tanh = quick_tanh
         self._sizes = dict(sizes)
+        self._dtype = dtype
         self._block = block
         self._values: dict[Expr, Value] = {}
         self._turned: set[Expr] = set()  # nodes whose value holds the transpose
@@ -108,9 +110,12 @@ class Calls:
     def _symbol(self, node: Sym, kinds: Mapping[str, str]) -> Value:
         if not node.shape and node.name in self._sizes:
             return self.tape.const(self._sizes[node.name])
-        shape, rows = self.sized(node.shape)
-        kind = kinds.get(node.name, "float")
-        return self.tape.make("input", (), (node.name,), shape, rows, kind)  # type: ignore[arg-type]
+        return self.input(node.name, node.shape, kinds.get(node.name, "float"))
+
+    def input(self, name: str, shape: Sequence[Dim], kind: str) -> Value:
+        """The value of an input."""
+        numbers, rows = self.sized(shape)
+        return self.tape.make("input", (), (name,), numbers, rows, kind)  # type: ignore[arg-type]
 
     def _mark(self, order: Sequence[Expr]) -> None:
         """Which nodes are better computed as their transposes: logits of few classes."""
@@ -119,7 +124,7 @@ class Calls:
             if not isinstance(node, Apply):
                 continue
             name = node.op.name
-            if name in ("softmax", "log_softmax", "logsumexp", "cross_entropy"):
+            if name in ("softmax", "log_softmax", "logsumexp", "cross_entropy", "rowmax"):
                 logits = node.args[0]
                 if len(logits.shape) == 2:
                     (n, k), _ = self.sized(logits.shape)
@@ -239,7 +244,16 @@ class Calls:
     def _softplus(self, given: list[Value]) -> Value:
         tape, (a,) = self.tape, given
         beyond = tape.ufunc("maximum", tape.ufunc("subtract", a, tape.const(_CAP)), tape.const(0))
-        return tape.ufunc("add", tape.ufunc("log1p", self._capped_exp(a)), beyond)
+        return tape.ufunc("add", self._log1p(self._capped_exp(a)), beyond)
+
+    def _log1p(self, e: Value) -> Value:
+        """log(1 + e): with u = 1 + e rounded, log(u) + (e - (u - 1))/u, which NumPy has fast."""
+        tape, one = self.tape, self.tape.const(1)
+        if self._dtype != "float32" or not e.shape:
+            return tape.ufunc("log1p", e)
+        u = tape.ufunc("add", e, one)
+        lost = tape.ufunc("subtract", e, tape.ufunc("subtract", u, one))
+        return tape.ufunc("add", tape.ufunc("log", u), tape.ufunc("divide", lost, u))
 
     def _relation(self, op: str, given: list[Value]) -> Value:
         a, b = given
@@ -296,6 +310,20 @@ class Calls:
         count = math.prod(self.number(d) for d in node.args[0].shape)
         squares = self.tape.vdot(gap, gap) if gap.shape else self.tape.ufunc("multiply", gap, gap)
         return self.tape.ufunc("divide", squares, self.tape.const(count))
+
+    def _along_rows(self, node: Apply, given: list[Value]) -> Value:
+        """The greatest, or the sum, of each row, as a column."""
+        tape, op = self.tape, "maximum" if node.op.name == "rowmax" else "add"
+        if len(node.args[0].shape) < 2:
+            return tape.reduce(op, given[0], 0)
+        if node.args[0] in self._turned:
+            return tape.lift(tape.reduce(op, self._values[node.args[0]], 0), 1)
+        found = tape.reduce(op, given[0], 1) if op == "maximum" else tape.total(given[0], 1)
+        return tape.lift(found, 1)
+
+    def _full(self, node: Apply, given: list[Value]) -> Value:
+        shape, rows = self.sized(node.shape)
+        return self.tape.ufunc("add", self.tape.full(0.0, shape, rows), given[1])
 
     def _norm(self, node: Apply, given: list[Value]) -> Value:
         return self.tape.ufunc("sqrt", self.tape.vdot(given[0], given[0]))
@@ -389,6 +417,11 @@ _STRUCTURAL: dict[str, Callable[[Calls, Apply, list[Value]], Value]] = {
     "log_softmax": Calls._log_softmax,
     "logsumexp": Calls._logsumexp,
     "cross_entropy": Calls._cross_entropy,
+    "rowmax": Calls._along_rows,
+    "rowsum": Calls._along_rows,
+    "column": lambda c, n, v: c.tape.lift(v[0], 1),
+    "flat": lambda c, n, v: c.tape.drop(v[0], 1),
+    "full": Calls._full,
     "ones": Calls._filled,
     "zeros": Calls._filled,
 }

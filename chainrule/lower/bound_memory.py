@@ -61,23 +61,28 @@ def _ways_down(values: Iterable[Value]) -> dict[Value, Value]:
     return through
 
 
-def sink_factors(tape: Tape, outputs: Sequence[Value]) -> list[Value]:
+def sink_factors(tape: Tape, outputs: Sequence[Value], blocks: int = 1) -> list[Value]:
     """Constant factors of large gradients as one factor of what they are computed from.
 
     Backpropagation is linear in the slope of the loss by the outputs of the network: there a
     factor 1/N costs nothing, while each gradient of its own would be read and written again.
     A factor moves into the one argument all of whose users have it.
     """
-    for factor in dict.fromkeys(v.factor for v in live(outputs) if v.shape):
+    for factor in dict.fromkeys(tape.parted(v)[1] for v in live(outputs) if v.op == "multiply" and v.shape):
         if factor is not None:
-            outputs = _sink(tape, outputs, factor)
+            outputs = _sink(tape, outputs, factor, blocks)
     return list(outputs)
 
 
-def _sink(tape: Tape, outputs: Sequence[Value], factor: float) -> Sequence[Value]:
+def _sink(
+    tape: Tape, outputs: Sequence[Value], factor: float, blocks: int
+) -> Sequence[Value]:
+    def cost(v: Value) -> int:
+        return v.size * (blocks if any(v.rows) else 1)
+
     values = live(outputs)
     results = {v.base for v in outputs}
-    scaled = {v for v in values if v.shape and v.factor == factor}
+    scaled = {v for v in values if v.op == "multiply" and v.shape and tape.parted(v)[1] == factor}
     readers: dict[Value, set[Value]] = {}  # through views
     for v in values:
         if v.op != "view":
@@ -100,9 +105,9 @@ def _sink(tape: Tape, outputs: Sequence[Value], factor: float) -> Sequence[Value
             carries.add(v)
             claimed.update(u for u in readers.get(v, ()) if u in carries)
     heads = [v for v in carries if v not in claimed]
-    before = sum(v.size for v in scaled)
-    after = sum(v.size for v in heads) + sum(
-        v.size for v in scaled if v.args[0].base not in carries
+    before = sum(map(cost, scaled))
+    after = sum(map(cost, heads)) + sum(
+        cost(v) for v in scaled if v.args[0].base not in carries
     )
     if after >= before:
         return outputs
@@ -173,15 +178,22 @@ class Layout:
     of: dict[Value, Store]
 
 
-def laid_out(order: Sequence[Value], outputs: Iterable[Value]) -> Layout:
-    """Memory for the values, computed in this order."""
+def laid_out(
+    order: Sequence[Value], outputs: Iterable[Value], loop: range = range(0)
+) -> Layout:
+    """Memory for the values, computed in this order; the calls at `loop` are repeated."""
     last: dict[Value, int] = {}
     for i, value in enumerate(order):
         last[value.base] = i
         for a in value.args:
             last[a.base] = i
+    for i in loop:
+        for a in order[i].args:
+            if not any(a.base.rows):
+                last[a.base] = max(last[a.base], loop.stop - 1)
     for value in outputs:
         last[value.base] = len(order)
+    sums = {order[i] for i in loop if not any(order[i].rows)}
     results = {value.base for value in outputs}
     ends: dict[int, list[Value]] = {}
     for value, i in last.items():
@@ -191,14 +203,14 @@ def laid_out(order: Sequence[Value], outputs: Iterable[Value]) -> Layout:
         taken: Store | None = None
         if value.op not in FREE and value.shape:
             taken = _over(value, i, last, layout.of, results)
-            if taken is None and value not in results:
+            if taken is None and value not in results and value not in sums:
                 taken = _fitting(value, free)
             if taken is None:
                 taken = Store(value.kind, value.size, any(value.rows))
                 layout.stores.append(taken)
             taken.size = max(taken.size, value.size)
             taken.values.append(value)
-            taken.kept = taken.kept or value in results
+            taken.kept = taken.kept or value in results or value in sums
             layout.of[value] = taken
         for ended in ends.get(i, ()):
             store = layout.of.get(ended)
@@ -232,10 +244,63 @@ def _over(
 
 def _fitting(value: Value, free: list[Store]) -> Store | None:
     """The free memory that fits best; else the largest, to be made larger."""
-    same = [s for s in free if s.kind == value.kind and s.rows == any(value.rows)]
+    same = [s for s in reversed(free) if s.kind == value.kind and s.rows == any(value.rows)]
     if not same:
         return None
     enough = [s for s in same if s.size >= value.size]
     best = min(enough, key=lambda s: s.size) if enough else max(same, key=lambda s: s.size)
     free.remove(best)
     return best
+
+
+# ---- blocks of rows
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The calls before, in, and after a loop over blocks of rows; all before, without one."""
+
+    before: Sequence[Value]
+    inside: Sequence[Value] = ()
+    after: Sequence[Value] = ()
+
+    @property
+    def all(self) -> list[Value]:
+        """The calls in order."""
+        return [*self.before, *self.inside, *self.after]
+
+    @property
+    def loop(self) -> range:
+        """Where the repeated calls are in `all`."""
+        return range(len(self.before), len(self.before) + len(self.inside))
+
+
+def split(order: Sequence[Value]) -> Parts | None:
+    """The parts of a program that takes its rows in blocks; None where it cannot.
+
+    It can where what depends on the rows is computed row by row, and what is left of them
+    are sums that no row waits for.
+    """
+    before: list[Value] = []
+    inside: list[Value] = []
+    after: list[Value] = []
+    late: set[Value] = set()
+    for v in order:
+        rowwise = any(v.rows)
+        if any(a in late for a in v.args):
+            if rowwise:
+                return None
+            late.add(v)
+            after.append(v)
+        elif rowwise:
+            if sum(v.rows) > 1 or v.op == "call":
+                return None
+            inside.append(v)
+        elif any(any(a.rows) for a in v.args):
+            if v.op not in ("dot", "vdot", "sum") and (v.op, v.attrs[:1]) != ("reduce", ("add",)):
+                return None
+            late.add(v)
+            inside.append(v)
+        else:
+            before.append(v)
+    return Parts(before, inside, after)

@@ -6,23 +6,11 @@ import keyword
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chainrule.lower.bound_memory import UFUNCS, Layout, Store
-from chainrule.lower.bound_tape import Value
+from chainrule.lower.bound_memory import FREE, UFUNCS, Layout, Parts, Store
+from chainrule.lower.bound_tape import SMALL, Value
 
-_SMALL = 4096  # up to here, constants of the same shape: NumPy's shortest path
 _ROOM = 88
 _NUMBERS = {0.0: "zero", 1.0: "one", 2.0: "two", 0.5: "half", -1.0: "minus_one"}
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The calls before, in, and after the loop over blocks of rows; all before, without one."""
-
-    before: Sequence[Value]
-    inside: Sequence[Value] = ()
-    after: Sequence[Value] = ()
-    rows: int = 0
-    total: int = 0
 
 
 @dataclass(slots=True)
@@ -33,6 +21,7 @@ class Module:
         dtype: of all arrays but masks and labels.
         layout: where results lie.
         parts: the calls in order.
+        rows, total: how many rows a block has, and all have.
         inputs: names of the inputs, in order of the signature, with what they look like.
         outputs: the name of the loss, and the gradients by name.
     """
@@ -40,6 +29,8 @@ class Module:
     dtype: str
     layout: Layout
     parts: Parts
+    rows: int  # of a block
+    total: int
     inputs: Mapping[str, Value]
     loss: Value
     grads: Mapping[str, Value]
@@ -200,10 +191,10 @@ class Module:
         rows = any(value.rows)
         if value.op in ("maximum", "minimum"):
             wide = len(value.shape) == 2 and value.shape[1] >= 16
-            if wide and value.size > _SMALL:
+            if wide and value.size > SMALL:
                 return self.constant(number, value.shape[1:])
             return self.constant(number, value.shape, rows)
-        if value.size <= _SMALL:
+        if value.size <= SMALL:
             return self.constant(number, value.shape, rows)
         return self.constant(number, ())
 
@@ -243,38 +234,33 @@ class Module:
 
     # ---- the module
 
-    def statements(self, values: Iterable[Value]) -> list[str]:
-        """The calls, one or more lines each."""
+    def statements(self, values: Iterable[Value], clear: list[str] | None = None) -> list[str]:
+        """The calls; in the loop, sums over rows are added up, and `clear` is what starts them."""
         lines: list[str] = []
         for value in values:
-            if value.op in ("input", "const", "full"):
+            if value.op in FREE:
                 continue
-            if value.op == "view":
-                continue
-            if not value.shape:
+            if clear is not None and not any(value.rows):
+                lines.extend(self._summed(value, clear))
+            elif value.shape:
+                lines.extend(self.call(value, self.operand(value)).split("\n"))
+            else:
                 name = self.fresh(value.name or "s1")
                 lines.append(self.call(value, name))
                 self._names[value] = name
-                continue
-            lines.extend(self.call(value, self.operand(value)).split("\n"))
         return lines
 
-    def sums(self, values: Iterable[Value]) -> tuple[list[str], list[str]]:
-        """For sums over rows: what clears them, and what adds a block's part."""
-        clear, lines = [], []
-        for value in values:
-            if not value.shape:
-                name = self.fresh(value.name or "s1")
-                clear.append(f"{name} = 0.0")
-                lines.append(f"{name} += {self._scalar(value)}")
-                self._names[value] = name
-                continue
-            out = self.operand(value)
-            part = self._set(self.fresh(f"{out}_part"), f"np.empty_like({out})")
-            clear.append(f"{out}.fill(0.0)")
-            lines.append(self.call(value, part))
-            lines.append(f"{self.func('add')}({out}, {part}, {out})")
-        return clear, lines
+    def _summed(self, value: Value, clear: list[str]) -> list[str]:
+        if not value.shape:
+            name = self.fresh(value.name or "s1")
+            clear.append(f"{name} = 0.0")
+            line = f"{name} += {self._scalar(value)}"
+            self._names[value] = name
+            return [line]
+        out = self.operand(value)
+        part = self._set(self.fresh(f"{out}_part"), f"np.empty_like({out})")
+        clear.append(f"{out}.fill(0.0)")
+        return [self.call(value, part), f"{self.func('add')}({out}, {part}, {out})"]
 
     def write(self) -> str:
         """The text of the module."""
@@ -285,7 +271,7 @@ class Module:
         self._taken |= set(UFUNCS) | {"copyto", "vdot"}
         parts = self.parts
         body = self.statements(parts.before)
-        if parts.rows:
+        if parts.inside:
             body += self._loop()
             body += self.statements(parts.after)
         loss = self.operand(self.loss)
@@ -298,13 +284,12 @@ class Module:
         for name, value in rowwise.items():
             inner = self._names[value] = self.fresh(f"{name}_k")
             self._block[inner] = name
-        rows = [v for v in parts.inside if any(v.rows) or v.op in ("view", "const", "full")]
-        inside = self.statements(rows)
-        clear, lines = self.sums(v for v in parts.inside if v not in rows)
+        clear: list[str] = []
+        inside = self.statements(parts.inside, clear)
         head = f"for {', '.join(self._block)} in blocks:"
         if len(self._block) == 1:
             head = f"for ({next(iter(self._block))},) in blocks:"
-        return [*clear, *_wrapped(head), *(f"    {line}" for line in inside + lines)]
+        return [*clear, *_wrapped(head), *(f"    {line}" for line in inside)]
 
     def _page(self, body: list[str], loss: str, grads: dict[str, str]) -> str:
         names = list(self.inputs)
@@ -327,7 +312,7 @@ class Module:
         out += _nonlocal(kept, 8)
         for name in arrays:
             value = self.inputs[name]
-            total = tuple(self.parts.total if r else n for n, r in zip(value.shape, value.rows, strict=True))
+            total = tuple(self.total if r else n for n, r in zip(value.shape, value.rows, strict=True))
             kind = "np.integer" if value.kind == "int" else "dtype"
             out += [f'        check("{name}", {name}, {total}, {kind})']
         out += [f"        {line}" for line in self._seen]
@@ -346,7 +331,7 @@ class Module:
         return "\n".join(out) + "\n"
 
     def _blocks(self) -> list[str]:
-        rows, total = self.parts.rows, self.parts.total
+        rows, total = self.rows, self.total
         lines = ["        blocks = []", f"        for i in range(0, {total}, {rows}):"]
         lines += [f"            n = min({rows}, {total} - i)"]
         given = {f"{name}": f"{name}[i : i + n]" for name in self.inputs}

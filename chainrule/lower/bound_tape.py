@@ -2,39 +2,41 @@
 
 A `Tape` holds values, each the result of one NumPy call on earlier ones, with numbers for
 dimensions. Equal calls are one value; scalars that are known are folded; a view is a value
-that owns no memory. What the calls are is decided here and in `chainrule.lower.bound_calls`; where
-results lie is decided by `chainrule.lower.bound_memory`.
+that owns no memory. `bound_calls` says what the calls are, `bound_memory` where results lie.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["float", "bool", "int"]
 
 BINARY = frozenset(
-    "add subtract multiply divide power maximum minimum arctan2 logaddexp hypot mod heaviside "
-    "greater greater_equal less less_equal equal not_equal logical_and logical_or".split()
+    "add subtract multiply divide power maximum minimum arctan2 logaddexp hypot heaviside "
+    "greater greater_equal less less_equal equal not_equal".split()
 )
 UNARY = frozenset(
-    "negative exp expm1 exp2 log log1p log2 log10 sqrt cbrt square absolute sign floor ceil "
-    "reciprocal sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh "
-    "logical_not".split()
+    "exp expm1 log log1p log2 log10 sqrt cbrt absolute sign floor ceil sin cos tan arcsin "
+    "arccos arctan sinh cosh tanh arcsinh arccosh arctanh".split()
 )
-TESTS = frozenset(
-    "greater greater_equal less less_equal equal not_equal logical_and logical_or "
-    "logical_not".split()
-)
-_FOLDED = {
+UFUNCS = BINARY | UNARY
+TESTS = frozenset("greater greater_equal less less_equal equal not_equal".split())
+# Values without memory of their own, and without a call in the step.
+FREE = frozenset(("input", "const", "full", "fixed", "view"))
+# Up to this many entries a call costs more than what it computes.
+SMALL = 4096
+
+_FOLDED: dict[str, Callable[[float, float], float]] = {
     "add": lambda a, b: a + b,
     "subtract": lambda a, b: a - b,
     "multiply": lambda a, b: a * b,
-    "divide": lambda a, b: a / b if b else None,
+    "divide": lambda a, b: a / b,
 }
-# What does not change any entry when one side is this number.
+# Numbers on the left and on the right that change nothing.
 _NEUTRAL = {"add": (0, 0), "subtract": (None, 0), "multiply": (1, 1), "divide": (None, 1)}
+_LIFTED = ("[None]", "[:, None]")
 
 
 @dataclass(slots=True, eq=False)
@@ -42,22 +44,22 @@ class Value:
     """The result of a call.
 
     Attributes:
-        op: a ufunc, or one of input, const, full, view, copy, dot, vdot, reduce, sum, where,
-            concat, call.
+        op: a ufunc, or one of input, const, full, fixed, view, copy, dot, vdot, sum, reduce,
+            where, concat, call.
         args: the values it is computed from.
         attrs: what else the call needs: the name of an input, a number, an axis, the text of
             a view or of a call.
-        shape: numbers; `()` is a scalar, held in a local variable.
-        rows: for each axis, whether it runs over the rows that a blocked form takes in parts.
+        shape: in numbers; `()` is a scalar, held in a local variable.
+        rows: for each axis, whether it runs over the rows that are taken in blocks.
         kind: what the entries are.
         serial: its place on the tape.
-        order: the place it is computed at, if it may.
+        order: the place it had before constant factors were moved.
         name: what the schedule calls it, if anything.
     """
 
     op: str
     args: tuple[Value, ...]
-    attrs: tuple[object, ...]
+    attrs: tuple[str | float, ...]
     shape: tuple[int, ...]
     rows: tuple[bool, ...]
     kind: Kind
@@ -82,16 +84,14 @@ class Value:
         return value
 
     @property
-    def factor(self) -> float | None:
-        """The number c of a value c * rest, its first argument."""
-        if self.op == "multiply" and self.shape == self.args[0].shape:
-            return self.args[1].number
-        return None
+    def number(self) -> float | None:
+        """The number that a constant scalar is."""
+        return float(self.attrs[0]) if self.op == "const" else None
 
     @property
-    def number(self) -> float | None:
-        """The value of a constant scalar."""
-        return float(self.attrs[0]) if self.op == "const" else None  # type: ignore[arg-type]
+    def text(self) -> str:
+        """The first attribute, of what has one that is a text."""
+        return str(self.attrs[0])
 
 
 @dataclass(slots=True)
@@ -105,28 +105,28 @@ class Tape:
         self,
         op: str,
         args: tuple[Value, ...] = (),
-        attrs: tuple[object, ...] = (),
+        attrs: tuple[str | float, ...] = (),
         shape: tuple[int, ...] = (),
         rows: tuple[bool, ...] = (),
         kind: Kind = "float",
     ) -> Value:
-        """The value of this call; the one that is there already, if it is."""
-        key = (op, *(a.serial for a in args), None, *attrs, shape, rows)
+        """The value of this call as it stands; the one that is there already, if it is."""
+        key = (op, *(a.serial for a in args), None, *map(repr, attrs), shape, rows)
         value = self._known.get(key)
         if value is None:
             serial = len(self.values)
-            value = Value(op, args, attrs, shape, rows, kind, serial, serial)
+            value = Value(op, args, attrs, shape, rows or (False,) * len(shape), kind, serial, serial)
             self.values.append(value)
             self._known[key] = value
         return value
 
-    # ---- leaves
+    # ---- constants
 
     def const(self, number: float) -> Value:
         """A number."""
         return self.make("const", attrs=(float(number),))
 
-    def full(self, number: float, shape: tuple[int, ...], rows: tuple[bool, ...]) -> Value:
+    def full(self, number: float, shape: tuple[int, ...], rows: tuple[bool, ...] = ()) -> Value:
         """An array of one number."""
         if not shape:
             return self.const(number)
@@ -137,61 +137,119 @@ class Tape:
     def ufunc(self, op: str, *args: Value) -> Value:
         """A ufunc of its arguments, which broadcast."""
         args = self._as_numbers(args)
-        known = [a.number for a in args]
         if len(args) == 2:
-            if op in _FOLDED and known[0] is not None and known[1] is not None:
-                folded = _FOLDED[op](known[0], known[1])
-                if folded is not None:
-                    return self.const(folded)
-            left, right = _NEUTRAL.get(op, (None, None))
-            shape, _ = _broadcast(args)
-            if right is not None and known[1] == right and args[0].shape == shape:
-                return self.floating(args[0])
-            if left is not None and known[0] == left and args[1].shape == shape:
-                return self.floating(args[1])
-            if op == "divide" and known[1] and args[0].shape:
-                return self.ufunc("multiply", args[0], self.const(1 / known[1]))
-            if op == "add" and args[0] is args[1] and args[0].shape:
-                return self.scale(args[0], 2)
-            if op == "multiply" and known[0] is not None:
-                args, known = args[::-1], known[::-1]
-            if args[0].shape or args[1].shape:
-                found = self._factored(op, *args)
-                if found is not None:
-                    return found
-        elif op == "negative" and (known[0] is not None or args[0].shape):
-            return self.scale(args[0], -1)
+            found = self._folded(op, *args)
+            if found is not None:
+                return found
+            if op == "multiply" and args[0].number is not None:
+                args = args[::-1]
         if op not in TESTS and not (op == "multiply" and any(a.kind == "float" for a in args)):
             args = tuple(self.floating(a) for a in args)
         shape, rows = _broadcast(args)
+        for axis in (0, 1):
+            if any(a.op == "view" and a.attrs == (_LIFTED[axis],) for a in args):
+                flat = self._flattened(args, axis)
+                if flat is not None:
+                    return self.lift(self.ufunc(op, *flat), axis)
         return self.make(op, args, (), shape, rows, "bool" if op in TESTS else "float")
 
-    def scale(self, value: Value, factor: float) -> Value:
-        """A constant times a value."""
-        return self.ufunc("multiply", value, self.const(factor))
-
-    def _factored(self, op: str, a: Value, b: Value) -> Value | None:
-        """Constant factors come last: `buffers.sink_factors` finds their place."""
-        p, q = a.factor, b.factor
+    def _folded(self, op: str, a: Value, b: Value) -> Value | None:
+        """A result that is known, or a shorter call."""
+        p, q = a.number, b.number
+        if p is not None and q is not None and op in _FOLDED and not (op == "divide" and not q):
+            return self.const(_FOLDED[op](p, q))
+        left, right = _NEUTRAL.get(op, (None, None))
+        shape, _ = _broadcast((a, b))
+        if right is not None and q == right and a.shape == shape:
+            return self.floating(a)
+        if left is not None and p == left and b.shape == shape:
+            return self.floating(b)
+        if not shape:
+            return None
+        if op == "divide" and q:
+            return self.scale(a, 1 / q)
+        if op == "add" and a is b:
+            return self.scale(a, 2)
         if op == "multiply":
-            if b.number is not None:
-                return None if p is None else self.scale(a.args[0], p * b.number)
-            if p is not None or q is not None:
-                rest = (a if p is None else a.args[0], b if q is None else b.args[0])
-                return self.scale(self.ufunc("multiply", *rest), _times(p, q))
-        elif op in ("add", "subtract") and q is not None:
-            if p == q:
-                return self.scale(self.ufunc(op, a.args[0], b.args[0]), q)
-            if q == -1:
-                return self.ufunc("subtract" if op == "add" else "add", a, b.args[0])
+            return self._product(b, a) if p is not None else self._product(a, b)
+        if op in ("add", "subtract"):
+            (x, f), (y, g) = self.parted(a), self.parted(b)
+            if g is not None and f == g:
+                return self.scale(self.ufunc(op, x, y), g)
+            if g == -1:
+                return self.ufunc("subtract" if op == "add" else "add", a, y)
+            if op == "add" and f == -1:
+                return self.ufunc("subtract", b, x)
         return None
+
+    def _product(self, a: Value, b: Value) -> Value | None:
+        """Constant factors come last: `bound_factors` finds the place for them."""
+        (x, f), (y, g) = self.parted(a), self.parted(b)
+        if b.number is not None:
+            return None if f is None else self.scale(x, f * b.number)
+        if f is not None or g is not None:
+            return self.scale(self.ufunc("multiply", x, y), _times(f, g))
+        for s, t in ((a, b), (b, a)):
+            found = self._logistic_slope(s, t) or self._repeated_sum(s, t)
+            if found is not None:
+                return found
+        return None
+
+    def _logistic_slope(self, a: Value, b: Value) -> Value | None:
+        """a (1 - a) for a = e/(1 + e) as a/(1 + e), where keeping 1 + e costs nothing."""
+        if a.op != "divide" or a.size > SMALL or b.op != "subtract" or b.args[1] is not a:
+            return None
+        e, below = a.args
+        if b.args[0].number != 1 or below.op != "add" or below.args[0] is not e:
+            return None
+        return self.ufunc("divide", a, below) if below.args[1].number == 1 else None
+
+    def _repeated_sum(self, a: Value, b: Value) -> Value | None:
+        """The sum of a vector times a vector of a single 1, as a product with ones."""
+        if a.op != "sum" or b.op != "full" or b.shape != (1,) or b.attrs != (1.0,):
+            return None
+        entries = a.args[0]
+        if entries.size == 1 and not any(entries.rows):
+            return entries if len(entries.shape) == 1 else self.drop(entries, 0)
+        if len(entries.shape) == 2:
+            return None
+        return self.total(self.lift(entries, 1), 0)
+
+    def _flattened(self, args: Sequence[Value], axis: int) -> list[Value] | None:
+        """Arguments that are one row (axis 0) or column (axis 1) as vectors, if they all are."""
+        flat = []
+        for a in args:
+            if len(a.shape) == 2 and a.shape[axis] == 1 and not a.rows[axis]:
+                flat.append(self.drop(a, axis))
+            elif a.size == 1 or (axis == 0 and len(a.shape) == 1):
+                flat.append(a)
+            else:
+                return None
+        return flat if any(len(a.shape) == 1 for a in flat) else None
 
     def _as_numbers(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
         """Arrays of one number as that number, where the others have the shape of the result."""
         shape, _ = _broadcast(args)
         if not any(a.shape == shape and a.op != "full" for a in args):
             return args
-        return tuple(self.const(a.attrs[0]) if a.op == "full" else a for a in args)  # type: ignore[arg-type]
+        if not shape or not any(a.op == "full" for a in args):
+            return args
+        return tuple(self.const(float(a.attrs[0])) if a.op == "full" else a for a in args)
+
+    def parted(self, value: Value) -> tuple[Value, float | None]:
+        """An array as the product of another and a number: None where it is none."""
+        if value.op == "multiply" and value.shape == value.args[0].shape and value.shape:
+            number = value.args[1].number
+            return (value, None) if number is None else (value.args[0], number)
+        if value.op == "view" and value.shape:
+            rest, number = self.parted(value.args[0])
+            if number is not None:
+                return self._view(rest, value.text, value.shape, value.rows), number
+        return value, None
+
+    def scale(self, value: Value, factor: float) -> Value:
+        """A constant times a value."""
+        return self.ufunc("multiply", value, self.const(factor))
 
     def known(self, op: str, *args: Value) -> Value | None:
         """The value of an element-wise call, if it was made already."""
@@ -214,37 +272,38 @@ class Tape:
     # ---- views
 
     def transpose(self, value: Value) -> Value:
-        """The transpose of a matrix, a view."""
+        """The transpose of a matrix."""
         if value.op == "full":
-            return self.full(value.attrs[0], value.shape[::-1], value.rows[::-1])  # type: ignore[arg-type]
-        if value.op == "view" and value.attrs[0] == ".T":
+            return self.full(float(value.attrs[0]), value.shape[::-1], value.rows[::-1])
+        if value.op == "view" and value.attrs == (".T",):
             return value.args[0]
-        if value.factor is not None:
-            return self.scale(self.transpose(value.args[0]), value.factor)
+        for axis in (0, 1):
+            if value.op == "view" and value.attrs == (_LIFTED[axis],):
+                return self.lift(value.args[0], 1 - axis)
         return self._view(value, ".T", value.shape[::-1], value.rows[::-1])
 
     def lift(self, value: Value, axis: int) -> Value:
         """A vector as a row (axis 0) or a column (axis 1)."""
         (n,), (r,) = value.shape, value.rows
-        text, shape, rows = (
-            ("[None]", (1, n), (False, r)) if axis == 0 else ("[:, None]", (n, 1), (r, False))
-        )
+        shape, rows = ((1, n), (False, r)) if axis == 0 else ((n, 1), (r, False))
         if value.op == "full":
-            return self.full(value.attrs[0], shape, rows)  # type: ignore[arg-type]
-        return self._view(value, text, shape, rows)
+            return self.full(float(value.attrs[0]), shape, rows)
+        return self._view(value, _LIFTED[axis], shape, rows)
 
     def drop(self, value: Value, axis: int) -> Value:
         """A matrix with one row (axis 0) or column (axis 1) as a vector."""
         kept = 1 - axis
-        if value.op == "view" and value.attrs[0] == ("[None]", "[:, None]")[axis]:
+        if value.op == "full":
+            return self.full(float(value.attrs[0]), (value.shape[kept],), (value.rows[kept],))
+        if value.op == "view" and value.attrs == (_LIFTED[axis],):
             return value.args[0]
-        if value.op == "view" and value.attrs[0] == ".T":
+        if value.op == "view" and value.attrs == (".T",):
             return self.drop(value.args[0], kept)
         text = ("[0]", "[:, 0]")[axis]
         return self._view(value, text, (value.shape[kept],), (value.rows[kept],))
 
     def part(self, value: Value, text: str, shape: tuple[int, ...]) -> Value:
-        """A part of an array, a view; of one entry, the scalar."""
+        """A part of an array: a view, or one entry."""
         return self._view(value, text, shape, (False,) * len(shape))
 
     def _view(
@@ -253,18 +312,19 @@ class Tape:
         return self.make("view", (value,), (text,), shape, rows, value.kind)
 
     def copy(self, value: Value) -> Value:
-        """The same entries in memory of their own, in rows."""
+        """The same entries in memory of their own."""
         return self.make("copy", (value,), ("copy",), value.shape, value.rows, value.kind)
 
     # ---- sums and products
 
     def dot(self, a: Value, b: Value) -> Value:
-        """The product of matrices and vectors; the last axis of `a` meets the first of `b`."""
+        """The product of matrices and vectors: the last axis of `a` meets the first of `b`."""
         a, b = self.floating(a), self.floating(b)
-        p, q = a.factor, b.factor
-        if p is not None or q is not None:
-            rest = (a if p is None else a.args[0], b if q is None else b.args[0])
-            return self.scale(self.dot(*rest), _times(p, q))
+        (x, f), (y, g) = self.parted(a), self.parted(b)
+        if f is not None or g is not None:
+            return self.scale(self.dot(x, y), _times(f, g))
+        if len(b.shape) == 2 and b.shape[1] == 1 and len(a.shape) == 2 and a.size > SMALL:
+            return self.lift(self.dot(a, self.drop(b, 1)), 1)
         shape, rows = a.shape[:-1] + b.shape[1:], a.rows[:-1] + b.rows[1:]
         return self.make("dot", (a, b), (), shape, rows)
 
@@ -281,8 +341,11 @@ class Tape:
         if not a.shape:
             return a
         if axis is None or len(a.shape) == 1:
-            if a.factor is not None:
-                return self.scale(self.total(a.args[0]), a.factor)
+            while a.op == "view" and a.args[0].size == a.size:
+                a = a.args[0]
+            rest, factor = self.parted(a)
+            if factor is not None:
+                return self.scale(self.total(rest), factor)
             if a.op == "multiply" and all(b.shape == a.shape for b in a.args):
                 return self.vdot(*a.args)
             return self.make("sum", (a,))
@@ -293,14 +356,11 @@ class Tape:
 
     def reduce(self, op: str, a: Value, axis: int) -> Value:
         """A ufunc along an axis."""
-        kept = 1 - axis
+        a = self.floating(a)
         if len(a.shape) == 1:
-            return self.make("reduce", (a,), (op, 0))
-        return self.make("reduce", (a,), (op, axis), (a.shape[kept],), (a.rows[kept],))
-
-    def call(self, text: str, args: Iterable[Value], shape: tuple[int, ...]) -> Value:
-        """Any other NumPy expression over `{0}`, `{1}`, …; its result is copied."""
-        return self.make("call", tuple(args), (text,), shape, (False,) * len(shape))
+            return self.make("reduce", (a,), (op, 0.0))
+        kept = 1 - axis
+        return self.make("reduce", (a,), (op, float(axis)), (a.shape[kept],), (a.rows[kept],))
 
 
 def _times(p: float | None, q: float | None) -> float:

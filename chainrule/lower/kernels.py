@@ -7,16 +7,16 @@ diagonal. The result is one more DAG, of the table's rows and a few private ones
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chainrule.core import arrays
-from chainrule.core.arithmetic import ADD, DIV, EXP, LN, MUL, NEG, SUB, add, div, mul, neg, sub
-from chainrule.core.expr import ONE, ZERO, Apply, Const, Expr, apply, const, topological
+from chainrule.core.arithmetic import (
+    ADD, DIV, EXP, LN, MUL, NEG, SUB, add, div, mul, neg, size, sub,
+)
+from chainrule.core.expr import ONE, Apply, Const, Expr, apply, const, topological
 from chainrule.core.ops import Operator, lookup
-from chainrule.core.shape import Shape, broadcast
-
-_ELEMENTWISE = frozenset({"add", "sub", "mul", "div"})
+from chainrule.core.shape import Shape
 
 
 def private(name: str, numpy: str, shape: Callable[..., Shape] | None, arity: int = 1) -> Operator:
@@ -38,7 +38,12 @@ ROW_MAX = private("rowmax", "{0}.max({keep})", _kept)
 ROW_SUM = private("rowsum", "{0}.sum({keep})", _kept)
 COLUMN = private("column", "{0}[:, None]", lambda a: (*a.shape, 1))
 FLAT = private("flat", "{0}[:, 0]", lambda a: a.shape[:1])
-FULL = private("full", "np.full({shape}, {1}, {dtype})", lambda like, value: like.shape, 2)
+FULL = private("full", "np.full({shape}, {0}, {dtype})", lambda value, *dims: tuple(map(arrays.dim_of, dims)))
+
+
+def full(value: Expr, shape: Shape) -> Expr:
+    """The value repeated to this shape, as NumPy broadcasts; lazily: `_spread` undoes it."""
+    return apply(FULL, value, *map(size, shape))
 
 
 def row_max(z: Expr) -> Expr:
@@ -134,56 +139,43 @@ def _silu(e: Expansion, node: Apply, z: Expr) -> Expr:
 # ---- what broadcasting does by itself
 
 
-def _spread(a: Expr, shape: Shape) -> Expr | None:
-    """What `a`, an operand of this shape, repeats: a scalar, a row, or a column."""
-    if a.op is None or a.shape != shape:
-        return None
-    name = a.op.name
-    if name == "ones":
+def _spread(a: Expr) -> Expr:
+    """What `a` repeats: a scalar, a row, or a column; itself where it repeats nothing."""
+    if arrays.is_op(a, "ones"):
         return ONE
-    if name == "full":
-        return a.args[1]
-    if name == "outer" and arrays.is_op(a.args[0], "ones"):
-        return a.args[1]
-    if name == "outer" and arrays.is_op(a.args[1], "ones"):
-        return column(a.args[0])
-    if name == "mul" and not a.args[0].shape:
-        inner = _spread(a.args[1], shape)
-        return None if inner is None else mul(a.args[0], inner)
-    return None
+    return a.args[0] if a.op is FULL else a
 
 
-def _broadcast(e: Expansion, node: Apply, a: Expr, b: Expr) -> Expr | None:
+def _broadcast(e: Expansion, node: Apply, a: Expr, b: Expr) -> Expr:
     """An element-wise operation, without repeating what NumPy repeats."""
-    for this, other in ((a, b), (b, a)):
-        found = _spread(this, node.shape)
-        if found is None or (other.shape != node.shape and found.shape != node.shape):
-            continue
-        if other.shape != node.shape and broadcast(other.shape, found.shape) != node.shape:
-            continue
-        a, b = (found, b) if this is a else (a, found)
-        break
-    return _folded(node.op, a, b)
+    found = _folded(node.op, _spread(a), _spread(b))
+    return found if found.shape == node.shape else full(found, node.shape)
+
+
+def _neg(e: Expansion, node: Apply, a: Expr) -> Expr:
+    return full(neg(a.args[0]), node.shape) if a.op is FULL else neg(a)
 
 
 _FOLDING: dict[Operator, Callable[[Expr, Expr], Expr]] = {ADD: add, SUB: sub, MUL: mul, DIV: div}
 
 
-def _folded(op: Operator, a: Expr, b: Expr) -> Expr | None:
+def _folded(op: Operator, a: Expr, b: Expr) -> Expr:
     if op is MUL:
-        # c (1/n) a is written (c a)/n, as one reads it; c = 1/n times a is a/n.
         for factor, other in ((a, b), (b, a)):
-            if factor.op is DIV and factor.args[0] is ONE and not factor.shape and other.shape:
-                return div(other, factor.args[1])
-        for factor, other in ((a, b), (b, a)):
-            if factor.op is NEG and other.op is not NEG and not factor.shape and other.shape:
-                inner = _folded(MUL, factor.args[0], other)
-                assert inner is not None
-                return neg(inner)
+            if factor.shape or other.op is NEG:
+                continue
+            if factor.op is DIV and factor.args[0] is ONE and (other.shape or type(other) is Const):
+                return div(other, factor.args[1])  # (1/n) a is a/n
+            if factor.op is NEG and other.shape:
+                return neg(_folded(MUL, factor.args[0], other))
     return _FOLDING[op](a, b)
 
 
 def _outer(e: Expansion, node: Apply, a: Expr, b: Expr) -> Expr:
+    if arrays.is_op(a, "ones"):
+        return full(b, node.shape)
+    if arrays.is_op(b, "ones"):
+        return full(column(a), node.shape)
     return apply(MUL, column(a), b)
 
 
@@ -198,7 +190,7 @@ def _matmul(e: Expansion, node: Apply, a: Expr, b: Expr) -> Expr | None:
     if arrays.is_op(b, "diag") and len(a.shape) == 2:
         return mul(a, b.args[0])
     if arrays.is_op(b, "ones") and len(b.shape) == 2 and a.shape[1:] == (1,):
-        return apply(FULL, node, a) if node.shape != a.shape else a
+        return full(a, node.shape)
     if arrays.is_op(b, "ones") and b.shape[1:] == (1,) and len(a.shape) == 2:
         return row_sum(a)
     return None
@@ -221,6 +213,7 @@ _RULES: Mapping[str, Callable[..., Expr | None]] = {
     "sub": _broadcast,
     "mul": _broadcast,
     "div": _broadcast,
+    "neg": _neg,
     "outer": _outer,
     "matmul": _matmul,
 }

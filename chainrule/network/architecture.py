@@ -20,7 +20,7 @@ loss = mse(Z2, Y)
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from operator import index
@@ -56,7 +56,7 @@ class Loss(NamedTuple):
     """How the outputs are compared with the targets Y.
 
     Attributes:
-        written: the loss in the language, over the outputs `A` (or `Z`) and the batch size `N`.
+        written: the loss in the language, over the outputs `A`; `over` divides by the batch size.
         logits: whether it takes the last layer's Z, before any activation.
         link: the function that makes predictions of logits.
         says: what it is, in words.
@@ -74,7 +74,7 @@ ACTIVATIONS = (
 LOSSES = {
     "mse": Loss("mse({A}, Y)", False, "", "mean over all entries of (A - Y)^2"),
     "squared_error": Loss(
-        "sum((Y - {A}).^2)/{N}", False, "", "mean over the examples of the sum of (Y - A)^2"
+        "sum((Y - {A}).^2){over}", False, "", "mean over the examples of the sum of (Y - A)^2"
     ),
     # -(y ln p + (1 - y) ln(1 - p)) with p = sigmoid(z) is softplus(z) - y z: no logarithm of 0.
     "binary_cross_entropy": Loss(
@@ -219,7 +219,8 @@ class Architecture:
         return lines
 
     def _loss(self) -> list[str]:
-        written = LOSSES[self.loss].written.format(A=self.layers[-1].value, N=self.batch)
+        over = "" if self.batch == 1 else f"/{self.batch}"
+        written = LOSSES[self.loss].written.format(A=self.layers[-1].value, over=over)
         if not self.l2:
             return [f"loss = {written}"]
         squares = " + ".join(f"sum({u.weights}.^2)" for u in self.layers)
@@ -229,7 +230,7 @@ class Architecture:
 def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     hint = "give the size of the input and of every layer, as [784, 512, 256, 10]"
     found = []
-    for size in sizes:
+    for size in sizes if isinstance(sizes, Iterable) else (sizes,):
         try:
             found.append(index(size))
         except TypeError:
@@ -237,7 +238,7 @@ def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
         if found[-1] < 1:
             raise UsageError(f"a layer of {size} units", hint="every size is at least 1")
     if len(found) < 2:
-        raise UsageError(f"{len(found)} sizes make no network", hint=hint)
+        raise UsageError("a network has an input and at least one layer", hint=hint)
     return tuple(found)
 
 
@@ -249,7 +250,7 @@ def _penalty(l2: float) -> float:
 
 def _batch(batch: int | str) -> int | str:
     if isinstance(batch, str) and re.fullmatch(r"[A-Za-z]", batch):
-        if batch in "XYP":
+        if batch in "XYPe":
             raise UsageError(f"{batch} is a name of the network", hint="name the batch N")
         return batch
     if isinstance(batch, int) and not isinstance(batch, bool) and batch >= 1:
@@ -258,7 +259,7 @@ def _batch(batch: int | str) -> int | str:
 
 
 def _hidden(activation: str | Sequence[str], count: int) -> list[Activation]:
-    if isinstance(activation, str):
+    if isinstance(activation, str) or not isinstance(activation, Sequence):
         return [_activation(activation)] * count
     if len(activation) != count:
         raise UsageError(

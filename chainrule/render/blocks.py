@@ -9,19 +9,15 @@ from typing import Literal, NamedTuple
 
 from chainrule.core.expr import Expr
 from chainrule.derivation.steps import Formula
+from chainrule.render.boxes import Label
 
-
-class Label(NamedTuple):
-    """A left-hand side that is no formula, as `∇y`."""
-
-    text: str
-    latex: str
+Shown = Formula | Label
 
 
 class Math(NamedTuple):
     """Formulas in a sentence, with equals signs between them."""
 
-    parts: tuple[Formula | Label, ...]
+    parts: tuple[Shown, ...]
 
 
 class Code(NamedTuple):
@@ -62,7 +58,7 @@ class Row(NamedTuple):
         continues: the left side is that of the row above, and need not be shown again.
     """
 
-    left: Formula | Label | None
+    left: Shown | None
     right: tuple[Formula, ...]
     rule: str = ""
     provided: tuple[Expr, ...] = ()

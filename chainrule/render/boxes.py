@@ -7,6 +7,7 @@ Each box knows how tightly it binds in either, and a fence says in which it stan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -46,6 +47,17 @@ class Box(NamedTuple):
     ends: Edge = "other"
 
 
+class Label(NamedTuple):
+    """A left-hand side that is no formula, as `∇y`."""
+
+    box: Box
+
+
+def label(text: str, latex: str = "") -> Label:
+    """A label that is the same in every notation but LaTeX."""
+    return Label(Box("constant", (), text, latex or text))
+
+
 def emit(box: Box, draw: Callable[[Box], Iterable[Box | str]]) -> str:
     """Write a layout: `draw` says what a box consists of, in order."""
     out: list[str] = []
@@ -81,6 +93,31 @@ def number_box(text: str) -> Box:
     return Box("number", (), text, "", level, level, "number", "number")
 
 
+GREEK_NAMES = frozenset(GREEK_LETTERS.values())
+_INDEXED = re.compile(r"([^\W\d_]+)(?:_([^\W_]+)|([0-9]+))", re.ASCII)
+
+
+def split_name(name: str) -> tuple[str, str, int]:
+    """A name as its letter, what stands below the line, and the number of primes.
+
+    >>> split_name("x1"), split_name("theta_k'"), split_name("loss_2")
+    (('x', '1', 0), ('theta', 'k', 1), ('loss_2', '', 0))
+    """
+    stem = name.rstrip("'")
+    if not stem:
+        return name, "", 0
+    primes = len(name) - len(stem)
+    match = _INDEXED.fullmatch(stem)
+    if match and is_letter(match[1]):
+        return match[1], match[2] or match[3], primes
+    return stem, "", primes
+
+
+def is_letter(word: str) -> bool:
+    """Whether it is one letter, Greek ones by name or sign."""
+    return len(word) == 1 or word in GREEK_NAMES
+
+
 class ArrayName(str):
     """The name of a vector or a matrix."""
 
@@ -112,8 +149,7 @@ def array_box(name: str) -> Box:
     """The name of a vector or a matrix, or that of a derivative which is one."""
     if made := _made_of(name, ArrayName):
         return made
-    stem = name.partition("_")[0].rstrip("0123456789")
-    edge: Edge = "letter" if len(stem) == 1 or stem in GREEK_LETTERS.values() else "word"
+    edge: Edge = "letter" if is_letter(split_name(name)[0]) else "word"
     return Box("array", (), name, "", ATOM, ATOM, edge, edge)
 
 
@@ -154,6 +190,22 @@ def gradient_box(of: str, by: str) -> Box:
     nabla = Box("constant", (), "∇", r"\nabla")
     head = Box("script", (nabla, by_box))
     return either(line, in_row([head, Box("times", (), " "), of_box], PRODUCT, PRODUCT))
+
+
+def higher_box(sign: str, of: str, by: Sequence[tuple[str, int]]) -> Box:
+    """`d^2y/dx^2`: by each name so many times."""
+    d = Box("constant", (), sign, "d" if sign == "d" else r"\partial ")
+    order = number_box(str(sum(times for _, times in by)))
+    line = [d, sign_box("^"), order, quantity_box(of), sign_box("/")]
+    below: list[Box] = []
+    for name, times in by:
+        box, many = quantity_box(name), number_box(str(times))
+        line += [d, box, *((sign_box("^"), many) if times > 1 else ())]
+        below += [d, Box("power", (box, many)) if times > 1 else box]
+    above = in_row([Box("power", (d, order)), quantity_box(of)], ATOM, ATOM)
+    return either(
+        in_row(line, PRODUCT, FRACTION), Box("fraction", (above, in_row(below, ATOM, ATOM)))
+    )
 
 
 def differential_box(of: str) -> Box:

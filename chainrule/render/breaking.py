@@ -44,7 +44,7 @@ def _width(box: Box, parts: list[float]) -> float:
             head, _, index = box.text.partition("_")
             return 0.6 * len(head) + 0.45 * len(index)
         case "constant":
-            return 0.6
+            return 0.6 * len(box.text)
         case "sign":
             return 0.8 if box.text == "-" else 1.5
         case "times":

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.core.expr import symbol
-from chainrule.derivation.steps import Chain, Derivation, Formula, Method, Step, Verification
-from chainrule.render.blocks import Code, Label, Math, Paragraph, Prose, Row
+from chainrule.derivation.steps import Chain, Derivation, Method, Step, Verification
+from chainrule.render.blocks import Code, Math, Paragraph, Prose, Row, Shown
 from chainrule.render.latex import latex
 from chainrule.render.latex import words as latex_words
 from chainrule.render.notation import Notation
@@ -73,8 +73,8 @@ def _step(step: Step, notation: Notation) -> dict[str, Any]:
         named = notation.definitions(row.right, again=True)
         parts = [Row(symbol(name, part.shape), (part,)) for name, part in named]
         shown: dict[str, Any] = {
-            "text": "; ".join(_joined(part, _text, ": ") for part in [*parts, row]),
-            "latex": "; ".join(_joined(part, _latex, r": \quad ") for part in [*parts, row]),
+            "text": "; ".join(_joined(part, text, ": ") for part in [*parts, row]),
+            "latex": "; ".join(_joined(part, latex, r": \quad ") for part in [*parts, row]),
             "rule": row.rule,
         }
         if row.provided:
@@ -85,19 +85,11 @@ def _step(step: Step, notation: Notation) -> dict[str, Any]:
     return {"kind": step.kind, "title": _plain(step_title(step, notation)), "lines": lines}
 
 
-def _joined(row: Row, draw: Callable[[Formula | Label], str], colon: str) -> str:
+def _joined(row: Row, draw: Callable[[Shown], str], colon: str) -> str:
     right = " = ".join(map(draw, row.right))
     if row.left is None:
         return right
     return draw(row.left) + (colon if isinstance(row.left, Chain) else " = ") + right
-
-
-def _text(formula: Formula | Label) -> str:
-    return formula.text if isinstance(formula, Label) else text(formula)
-
-
-def _latex(formula: Formula | Label) -> str:
-    return formula.latex if isinstance(formula, Label) else latex(formula)
 
 
 def _plain(prose: Prose) -> str:
@@ -107,7 +99,7 @@ def _plain(prose: Prose) -> str:
             case str():
                 out.append(item)
             case Math(parts):
-                out.append(" = ".join(map(_text, parts)))
+                out.append(" = ".join(map(text, parts)))
             case Code(words):
                 out.append(f"`{words}`")
     return "".join(out)

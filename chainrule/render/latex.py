@@ -2,25 +2,22 @@ r"""Formulas in LaTeX, with every argument in brackets: `\sin\left(x^{2}\right)`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from chainrule.core.greek import GREEK_LETTERS
 from chainrule.derivation.steps import Formula
-from chainrule.render.boxes import Box, emit
+from chainrule.render.boxes import GREEK_NAMES, Box, Label, emit, split_name
 from chainrule.render.layout import layout
 from chainrule.render.sharing import shortened
 
-_GREEK_NAMES = frozenset(GREEK_LETTERS.values())
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%",
     "&": r"\&", "^": r"\wedge ", "~": r"\sim ", " ": r"\ ", "'": r"\prime ", "*": r"\ast ",
     "[": r"\lbrack ", "]": r"\rbrack ",
 }  # fmt: skip
-_INDEXED = re.compile(r"([^\W\d_]+)(?:_([^\W_]+)|([0-9]+))", re.ASCII)
 
 
-def latex(formula: Formula) -> str:
+def latex(formula: Formula | Label) -> str:
     r"""The formula in LaTeX; `parse(…, latex=True)` reads the same expression from it.
 
     >>> from chainrule.core.expr import symbol
@@ -43,24 +40,19 @@ def name(text: str, bold: bool = False) -> str:
     >>> name("W1", bold=True), name("logits", bold=True)
     ('\\mathbf{W}_{1}', '\\mathbf{logits}')
     """
-    primes = len(text) - len(text.rstrip("'"))
-    if primes:
-        stem = text.rstrip("'")
-        return name(stem, bold) + "'" * primes if stem else _upright(text, bold)
-    if letter := _letter(text, bold):
-        return letter
-    match = _INDEXED.fullmatch(text)
-    if match and (letter := _letter(match[1], bold)):
-        index = match[2] or match[3]
-        return f"{letter}_{{{index if index.isdigit() else _letter(index) or _upright(index)}}}"
-    return _upright(text, bold)
+    head, index, primes = split_name(text)
+    shown = _letter(head, bold) or _upright(head, bold)
+    if index:
+        below = index if index.isdigit() else _letter(index) or _upright(index)
+        shown = f"{shown}_{{{below}}}"
+    return shown + "'" * primes
 
 
 def _letter(text: str, bold: bool = False) -> str:
     if len(text) == 1 and text.isascii() and text.isalpha():
         return rf"\mathbf{{{text}}}" if bold else text
     greek = GREEK_LETTERS.get(text, text)
-    if greek not in _GREEK_NAMES:
+    if greek not in GREEK_NAMES:
         return ""
     return rf"\boldsymbol{{\{greek}}}" if bold else f"\\{greek}"
 

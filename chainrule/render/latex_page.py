@@ -5,13 +5,12 @@ A fragment needs amsmath, amssymb, textcomp, array, booktabs, longtable.
 
 from __future__ import annotations
 
-from chainrule.derivation.steps import Chain, Formula
+from chainrule.derivation.steps import Chain
 from chainrule.render.blocks import (
     Block,
     Code,
     Equations,
     Heading,
-    Label,
     Listing,
     Math,
     Page,
@@ -97,7 +96,7 @@ def _verbatim(line: str) -> str:
 
 
 def _equations(block: Equations) -> str:
-    lefts = [None if row.left is None or row.continues else _box(row.left) for row in block.rows]
+    lefts = [None if row.left is None or row.continues else layout(row.left) for row in block.rows]
     margin = max((w for box in lefts if box and (w := width(box)) <= _LINE / 3), default=0.0)
     room = _LINE - margin - 3.0
     rows = []
@@ -109,10 +108,10 @@ def _equations(block: Equations) -> str:
             first, *rest = map(write, broken)
             drawn += [f" & {sign}{first}", *(rf" & \qquad {{}}{line}" for line in rest)]
         if left and width(left) <= margin:
-            drawn[0] = _written(row.left, left) + drawn[0]
+            drawn[0] = write(left) + drawn[0]
         elif left:
             top, *others = lines(left, _LINE - 3.0)
-            above = [_written(row.left, top), *(r"\qquad " + write(line) for line in others)]
+            above = [write(top), *(r"\qquad " + write(line) for line in others)]
             drawn = [*(rf"\rlap{{$\displaystyle {line}$}} &" for line in above), *drawn]
         space = room - width(broken[-1])
         rows += [*drawn[:-1], drawn[-1] + _tag(_note(row, block.at, room), space)]
@@ -158,7 +157,7 @@ def _table(block: Equations) -> str:
     """A table that may go over pages; its columns have widths, so that one run sets it."""
     assert block.header is not None
     names = [*filter(None, block.header), *([f"at {block.at}"] if block.at else [])]
-    cells = [(_box(row.left), layout(row.right[0])) for row in block.rows if row.left is not None]
+    cells = [(layout(row.left), layout(row.right[0])) for row in block.rows if row.left is not None]
     room = (
         _TABLE
         - 2.3 * len(names)
@@ -208,18 +207,6 @@ def _aligned(broken: list[Box]) -> str:
 # ------------------------------------------------------------------------- words
 
 
-def _box(formula: Formula | Label) -> Box:
-    return Box("number", (), formula.text) if isinstance(formula, Label) else layout(formula)
-
-
-def _written(formula: Formula | Label | None, box: Box) -> str:
-    return formula.latex if isinstance(formula, Label) else write(box)
-
-
-def _math(formula: Formula | Label) -> str:
-    return formula.latex if isinstance(formula, Label) else latex(formula)
-
-
 def _prose(prose: Prose) -> str:
     out = []
     for item in prose:
@@ -227,7 +214,7 @@ def _prose(prose: Prose) -> str:
             case str():
                 out.append(words(item))
             case Math(parts):
-                out.append("$" + " = ".join(_math(part) for part in parts) + "$")
+                out.append("$" + " = ".join(latex(part) for part in parts) + "$")
             case Code(verbatim):
                 out.append(f"\\texttt{{{words(verbatim)}}}")
     return "".join(out)

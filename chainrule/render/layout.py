@@ -52,6 +52,7 @@ from chainrule.render.boxes import (
     ArrayName,
     Box,
     Edge,
+    Label,
     array_box,
     call_box,
     derivative_box,
@@ -68,10 +69,12 @@ from chainrule.render.boxes import (
 )
 
 
-def layout(formula: Formula, explicit: bool = False) -> Box:
+def layout(formula: Formula | Label, explicit: bool = False) -> Box:
     """The layout of a formula; `explicit` brackets also what only convention decides."""
     if isinstance(formula, Expr):
         return _expressions([formula], explicit)[formula]
+    if isinstance(formula, Label):
+        return formula.box
     order: list[Formula] = []
     stack: list[Formula] = [formula]
     while stack:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 
-from chainrule.derivation.steps import Formula
 from chainrule.render.blocks import (
     Block,
     Code,
     Equations,
     Heading,
-    Label,
     Listing,
     Math,
     Page,
     Paragraph,
     Prose,
     Row,
+    Shown,
     Table,
 )
 from chainrule.render.breaking import lines
@@ -98,8 +97,8 @@ def _table(block: Equations) -> str:
     return "\n".join(out)
 
 
-def _math(formula: Formula | Label) -> str:
-    return _safe(formula.latex if isinstance(formula, Label) else latex(formula))
+def _math(formula: Shown) -> str:
+    return _safe(latex(formula))
 
 
 def _safe(mathematics: str) -> str:

@@ -19,9 +19,8 @@ from chainrule.derivation.steps import (
     Gradient,
     Partial,
 )
-from chainrule.render.blocks import Label, Math
-from chainrule.render.boxes import ArrayName
-from chainrule.render.latex import name as latex_name
+from chainrule.render.blocks import Math, Shown
+from chainrule.render.boxes import PRODUCT, ArrayName, Box, Label, higher_box, in_row, quantity_box
 from chainrule.render.sharing import LIMIT, Sign, changed, leaves, measure, shared
 
 _STOREYS = 12  # brackets within brackets: about as many as fit side by side on a page
@@ -122,29 +121,20 @@ class Notation:
         operands = self._operands.get(of, [])
         return len(set(operands) if by_name else operands) < 2
 
-    def label(self, sign: str, of: str, latex: str) -> Label:
-        """A name for the whole result, as `∇y`."""
-        return Label(sign + of, latex + (latex_name(of) if of else ""))
+    def gradient(self, of: str) -> Label:
+        """`∇y`, the whole gradient."""
+        nabla = Box("constant", (), "∇", r"\nabla ")
+        return Label(in_row([nabla, quantity_box(self._name(of))], PRODUCT, PRODUCT))
 
     def derivative(self, of: str, by: str, order: int) -> Label:
         """`d^2y/dx^2`."""
-        return self._higher("d", "d", of, [(by, order)])
+        return Label(higher_box("d", of, [(by, order)]))
 
-    def entry(self, of: str, by: Sequence[str]) -> Formula | Label:
+    def entry(self, of: str, by: Sequence[str]) -> Shown:
         """The derivative that an entry of a result is, by one variable or by several."""
         if len(by) == 1:
             return self.formula(Partial(of, by[0], total=True))
-        return self._higher("∂", r"\partial", of, [(v, by.count(v)) for v in dict.fromkeys(by)])
-
-    def _higher(self, sign: str, latex: str, of: str, by: list[tuple[str, int]]) -> Label:
-        order = sum(times for _, times in by)
-        below = [(v, "" if times == 1 else f"^{times}") for v, times in by]
-        shown = "".join(f"{sign}{v}{times}" for v, times in below)
-        typeset = " ".join(f"{latex} {latex_name(v)}{times}" for v, times in below)
-        return Label(
-            f"{sign}^{order}{of}/{shown}",
-            rf"\frac{{{latex}^{{{order}}} {latex_name(of)}}}{{{typeset}}}",
-        )
+        return Label(higher_box("∂", of, [(v, by.count(v)) for v in dict.fromkeys(by)]))
 
     def definitions(
         self, formulas: Iterable[Formula], again: bool = False

@@ -23,13 +23,14 @@ from chainrule.render.blocks import (
     Block,
     Equations,
     Heading,
-    Label,
     Math,
     Page,
     Paragraph,
     Prose,
     Row,
+    Shown,
 )
+from chainrule.render.boxes import Label, label
 from chainrule.render.notation import Notation
 from chainrule.render.sentences import ambiguity, listing, plural, quantity, validity
 from chainrule.render.sentences import verification_block as verification_block
@@ -89,14 +90,14 @@ def step_title(step: Step, notation: Notation) -> Prose:
 def step_rows(step: Step, notation: Notation) -> Iterator[Row]:
     """The lines of a step, ready to draw, one row a line."""
     by_name = step.topic == "logarithmic"
-    above: Formula | Label | None = None
+    above: Shown | None = None
     for line in step.lines:
         parts = [notation.formula(part, by_name) for part in line.parts]
-        left: Formula | Label | None = parts[0] if len(parts) > 1 else None
+        left: Shown | None = parts[0] if len(parts) > 1 else None
         if step.topic == "result" and len(parts) == 1:
             left = _result_label(step, notation)
         elif step.topic == "layers":
-            left = Label("J", "J")
+            left = label("J")
         yield Row(
             left, tuple(parts[1:] or parts), line.because, line.provided, _number(line),
             explicit=step.topic == "reading",
@@ -109,14 +110,14 @@ def _result_label(step: Step, notation: Notation) -> Label | None:
     kind, *names = step.subject
     of = names[0]
     if notation.weighted:
-        return Label(notation.weighted, notation.weighted)
+        return label(notation.weighted)
     match kind:
         case "gradient":
-            return notation.label("∇", of, r"\nabla ")
+            return notation.gradient(of)
         case "jacobian":
-            return Label("J", "J")
+            return label("J")
         case "hessian":
-            return notation.label("H", "", "H")
+            return label("H")
     return notation.derivative(of, names[-1], notation.order) if notation.order > 1 else None
 
 
@@ -257,7 +258,7 @@ def _entries(whole: Row, d: Derivation, notation: Notation) -> Iterator[Block]:
     rows = []
     for i, (entries, targets) in enumerate(zip(matrix.rows, d.targets, strict=True)):
         for j, (entry, target) in enumerate(zip(entries, targets, strict=True)):
-            left: Formula | Label = Label(f"[{i + 1}, {j + 1}]", f"[{i + 1}, {j + 1}]")
+            left: Shown = label(f"[{i + 1}, {j + 1}]")
             if len(target.terms) == 1:
                 ((_, output, by),) = target.terms
                 left = notation.entry(d.outputs[output], by)

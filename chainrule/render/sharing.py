@@ -23,6 +23,7 @@ from chainrule.derivation.steps import (
     Times,
     Transposed,
 )
+from chainrule.render.boxes import Label
 
 Sign = Partial | Chain | Differential | Gradient | EntryOf
 """What stands for a quantity by its name."""
@@ -158,8 +159,10 @@ def fresh_names(stem: str, taken: Iterable[str]) -> Iterator[str]:
     return (name for i in count(1) if (name := f"{stem}{i}") not in used)
 
 
-def shortened(formula: Formula) -> tuple[tuple[tuple[str, Expr], ...], Formula]:
+def shortened(formula: Formula | Label) -> tuple[tuple[tuple[str, Expr], ...], Formula | Label]:
     """The definitions that a formula needs to be written in reasonable length, and it with them."""
+    if isinstance(formula, Label):
+        return (), formula
     inside = leaves(formula)
     parts = shared(inside)
     if not parts.definitions:

@@ -8,19 +8,19 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from chainrule.derivation.steps import Chain, Formula, Matrix
+from chainrule.derivation.steps import Chain, Matrix
 from chainrule.render.blocks import (
     Block,
     Code,
     Equations,
     Heading,
-    Label,
     Listing,
     Math,
     Page,
     Paragraph,
     Prose,
     Row,
+    Shown,
     Table,
 )
 from chainrule.render.text import text
@@ -108,7 +108,7 @@ def _lines(page: Page, width: int) -> Iterator[Line]:
             case Equations():
                 yield from _equations(block, width)
             case Table():
-                yield from _table(block)
+                yield from _table(block, width - len(_INDENT))
             case Listing(verbatim):
                 for words in verbatim.splitlines():
                     yield [(_INDENT + _printable(words) if words else "", "")]
@@ -135,9 +135,7 @@ def _prose(prose: Prose) -> str:
     return "".join(out)
 
 
-def _formula(formula: Formula | Label, explicit: bool = False) -> str:
-    if isinstance(formula, Label):
-        return _printable(formula.text)
+def _formula(formula: Shown, explicit: bool = False) -> str:
     return _printable(text(formula, explicit=explicit, signs=True))
 
 
@@ -265,19 +263,22 @@ def _grid(matrix: Matrix, room: int) -> list[str]:
 # ------------------------------------------------------------------------- tables
 
 
-def _table(block: Table) -> Iterator[Line]:
+def _table(block: Table, room: int) -> Iterator[Line]:
     cells = [[_prose(cell) for cell in row] for row in block.rows]
     widths = [max(map(_width, column)) for column in zip(block.header, *cells, strict=True)]
+    gap = _GAP
+    while len(gap) > 1 and sum(widths) + len(gap) * (len(widths) - 1) > room:
+        gap = gap[1:]
 
     def line(row: Iterable[str]) -> str:
         drawn = []
         for j, (cell, w) in enumerate(zip(row, widths, strict=True)):
             pad = " " * (w - _width(cell))
             drawn.append(pad + cell if j in block.numbers else cell + pad)
-        return _INDENT + _GAP.join(drawn)
+        return _INDENT + gap.join(drawn)
 
     yield [(line(block.header), "dim")]
-    rule = _INDENT + "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    rule = _INDENT + "─" * (sum(widths) + len(gap) * (len(widths) - 1))
     for i, row in enumerate(cells):
         if i == 0 or (block.total and i == len(cells) - 1):
             yield [(rule, "dim")]

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from chainrule.core.expr import Sym
 from chainrule.derivation.steps import Formula
-from chainrule.render.boxes import Box, emit
+from chainrule.render.boxes import Box, Label, emit
 from chainrule.render.layout import layout
 from chainrule.render.sharing import shortened
 
 _SIGNS = {" <= ": " ≤ ", " >= ": " ≥ ", " != ": " ≠ "}
 
 
-def text(formula: Formula, explicit: bool = False, signs: bool = False) -> str:
+def text(formula: Formula | Label, explicit: bool = False, signs: bool = False) -> str:
     """The formula as the language writes it; `parse` reads the same expression from it.
 
     An expression that would be too long written out is printed as statements: its shared

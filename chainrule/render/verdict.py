@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from chainrule.core.expr import Expr, Sym, symbol
-from chainrule.derivation.steps import Chain, Formula, Matrix, Partial
-from chainrule.render.blocks import Block, Code, Label, Math, Page, Paragraph, Prose
+from chainrule.derivation.steps import Chain, Matrix, Partial
+from chainrule.render.blocks import Block, Code, Math, Page, Paragraph, Prose, Shown
+from chainrule.render.boxes import Label, higher_box, label
 from chainrule.render.latex import latex
 from chainrule.render.mistake_words import SENTENCES
 from chainrule.render.terminal import plain
@@ -72,17 +73,11 @@ def _result(verdict: Verdict) -> Math:
     return Math((Matrix(entries),))
 
 
-def _derivative(output: str, by: tuple[str, ...]) -> Formula | Label:
+def _derivative(output: str, by: tuple[str, ...]) -> Shown:
     """dy/dx; of higher order as a label."""
     if len(by) == 1:
         return Partial(output, by[0], total=True)
-    below = "".join(f"d{b}" for b in by) if len(set(by)) > 1 else f"d{by[0]}^{len(by)}"
-    above = f"d^{len(by)}{output}"
-    typeset = latex(symbol(output))
-    under = " ".join(f"d{latex(symbol(b))}" for b in by)
-    if len(set(by)) == 1:
-        under = f"d{latex(symbol(by[0]))}^{len(by)}"
-    return Label(f"{above}/{below}", rf"\frac{{d^{len(by)}{typeset}}}{{{under}}}")
+    return Label(higher_box("d", output, [(b, by.count(b)) for b in dict.fromkeys(by)]))
 
 
 def _basis(verdict: Verdict) -> str:
@@ -116,7 +111,7 @@ def _value(value: Expr, number: float) -> Math | str:
         return rounded
     if shown.lstrip("-").replace("/", "").isdigit() or shown == rounded:
         return Math((value,))
-    return Math((value, Label(f"{rounded}…", rf"{rounded}\ldots")))
+    return Math((value, label(f"{rounded}…", rf"{rounded}\ldots")))
 
 
 def _likely(entry: Entry, verdict: Verdict) -> Prose:
@@ -170,13 +165,13 @@ def _slot(name: str, d: Diagnosis, verdict: Verdict) -> list[Any]:
             raise ValueError(name)
 
 
-def _slope(of: Expr, by: Expr) -> Formula | Label:
+def _slope(of: Expr, by: Expr) -> Shown:
     if isinstance(of, Sym) and isinstance(by, Sym):
         return Partial(of.name, by.name, total=True)
     above, below = text(of), text(by)
     above = above if isinstance(of, Sym) else f"({above})"
     below = below if isinstance(by, Sym) else f"({below})"
-    return Label(f"d{above}/d{below}", rf"\frac{{d\left({latex(of)}\right)}}{{d {latex(by)}}}")
+    return label(f"d{above}/d{below}", rf"\frac{{d\left({latex(of)}\right)}}{{d {latex(by)}}}")
 
 
 def _operation(at: Expr | None, verdict: Verdict) -> Math | str:

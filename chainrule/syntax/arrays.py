@@ -31,7 +31,7 @@ MATMUL, TRANSPOSE, NORM = lookup("matmul"), lookup("transpose"), lookup("norm")
 INDEX, SLICE, DIAGONAL = lookup("index"), lookup("slice"), lookup("diagonal")
 
 _ONLY_ARRAYS = frozenset({"sum", "mean", "concat", "transpose"})
-_DIMENSIONS = frozenset({"ones", "zeros", "eye"})
+DIMENSIONED = frozenset({"ones", "zeros", "eye"})
 _LAST_AXIS = frozenset({"softmax", "log_softmax", "logsumexp"})
 _EXTREMES = {"max": "the greatest entry", "min": "the least entry"}
 
@@ -99,7 +99,7 @@ def _products(a: Shape, b: Shape, latex: bool) -> str:
     found = []
     if _fits(product_shape, a, b):
         found.append(f"{{0}} {'' if latex else '@ '}{{1}} for the matrix product")
-    if _fits(broadcast, a, b):
+    if _fits(broadcast, a, b) and (a == b or 1 not in (*a, *b)):
         found.append(r"{0} \odot {1} entry by entry" if latex else "{0} .* {1} entry by entry")
     if found:
         return f"write {', or '.join(found)}"
@@ -145,7 +145,7 @@ def part(value: Expr, places: Sequence[Expr | Range], scope: Scope) -> Expr:
         raise ShapeError(
             f"`{{0}}` {counted}",
             shapes=(value.shape,),
-            hint="entries are x[i] of a vector, X[i, j] of a matrix; scalars are written x1, x2",
+            hint="scalars are written x1, x2" if not rank else "write x[i] of a vector, X[i, j]",
         )
     read = [_place(p, dim, scope) for p, dim in zip(places, value.shape, strict=False)]
     read += [(size(0), size(dim)) for dim in value.shape[len(places) :]]
@@ -161,40 +161,33 @@ def part(value: Expr, places: Sequence[Expr | Range], scope: Scope) -> Expr:
 
 def _place(place: Expr | Range, dim: Dim, scope: Scope) -> Expr | tuple[Expr, Expr]:
     if isinstance(place, Range):
-        low = 0 if place.low is None else _bound(place.low, dim, scope)
-        high = dim if place.high is None else _bound(place.high, dim, scope)
-        for end in (low, high):
-            _inside(end, dim, 1)
+        low = 0 if place.low is None else _bound(place.low, dim, scope, 1)
+        high = dim if place.high is None else _bound(place.high, dim, scope, 1)
         length = affine(add_dims(high, low, signs=(1, -1)))
         if set(length) <= {""} and length.get("", 0) <= 0:
             raise ParseError(
                 f"the range {low}:{high} holds no entry", hint="x[0:3] are the first three entries"
             )
         return size(low), size(high)
-    at = _bound(place, dim, scope)
-    _inside(at, dim, 0)
-    return size(at)
+    return size(_bound(place, dim, scope, 0))
 
 
-def _bound(place: Expr, dim: Dim, scope: Scope) -> Dim:
-    """An index as a dimension; a negative one counts from the end."""
-    found = dimension_of(place, scope, "an index")
+def _bound(place: Expr, dim: Dim, scope: Scope, beyond: int) -> Dim:
+    """An index as a dimension, below `dim + beyond`; a negative one counts from the end."""
+    written = found = dimension_of(place, scope, "an index")
     terms = affine(found)
     if terms and all(count < 0 for count in terms.values()):
-        return add_dims(dim, found)
-    return found
-
-
-def _inside(place: Dim, dim: Dim, beyond: int) -> None:
-    """Refuse a place that is known to lie outside of the dimension."""
-    before, behind = affine(place), affine(add_dims(place, dim, signs=(1, -1)))
+        found = add_dims(dim, found)
+    before, behind = affine(found), affine(add_dims(found, dim, signs=(1, -1)))
     if (set(before) <= {""} and before.get("", 0) < 0) or (
         set(behind) <= {""} and behind.get("", 0) >= beyond
     ):
         last = dim - 1 if isinstance(dim, int) else f"{dim} - 1"
         raise ParseError(
-            f"there is no place {place}", hint=f"the places run from 0 to {last}, or from -1 back"
+            f"there is no place {written}",
+            hint=f"the places run from 0 to {last}, or from -1 back",
         )
+    return found
 
 
 def dimension_of(value: Expr, scope: Scope, what: str) -> Dim:
@@ -221,7 +214,7 @@ def call(row: Operator, args: list[Expr], keywords: Sequence[Keyword], scope: Sc
             f"{_EXTREMES[name]} of an array is not there",
             hint=f"{name}(x, y) compares entry by entry",
         )
-    if name in _DIMENSIONS:
+    if name in DIMENSIONED:
         found = [dimension_of(a, scope, "a dimension") for a in args]
         for dim in found:
             if isinstance(dim, int) and dim < 1:
@@ -244,7 +237,7 @@ def call(row: Operator, args: list[Expr], keywords: Sequence[Keyword], scope: Sc
         if name in _LAST_AXIS and axis != rank - 1:
             raise UnsupportedError(
                 f"`{name}` over axis {axis}: it is taken over the last axis",
-                hint=f"transpose: {name}(X')",
+                hint=f"transpose: {name}(X')" + "'" * (name != "logsumexp"),
             )
         if rank > 1 and name not in _LAST_AXIS:
             args = [*args, const(axis)]
@@ -285,7 +278,9 @@ def _axis(keywords: Sequence[Keyword], shape: Shape, name: str, default: int = 0
     rank = len(shape)
     if not isinstance(value, int) or not -rank <= value < rank:
         written = value if value is not None else "of a name"
-        raise ShapeError(f"`{name}` has no axis {written}", shapes=(shape,), hint=_axes(shape, name))
+        raise ShapeError(
+            f"`{name}` has no axis {written}", shapes=(shape,), hint=_axes(shape, name)
+        )
     return value % rank
 
 

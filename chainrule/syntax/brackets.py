@@ -25,7 +25,14 @@ OPENER_OF = {
     "NORM_CLOSE": "NORM_OPEN",
     "GROUP_CLOSE": "GROUP_OPEN",
 }
-_CLOSING_SIGN = {"OPEN": ")", "LSQUARE": "]", "FLOOR_OPEN": "⌋", "CEIL_OPEN": "⌉", "BAR_OPEN": "|", "NORM_OPEN": "‖"}
+_CLOSING_SIGN = {
+    "OPEN": ")",
+    "LSQUARE": "]",
+    "FLOOR_OPEN": "⌋",
+    "CEIL_OPEN": "⌉",
+    "BAR_OPEN": "|",
+    "NORM_OPEN": "‖",
+}
 _BARS = frozenset({"BAR_OPEN", "FLOOR_OPEN", "CEIL_OPEN", "NORM_OPEN"})
 PRODUCTS = frozenset({"STAR", "SLASH", "AT", "DOT_STAR", "DOT_SLASH"})
 _UNSEEN = frozenset({"BARE", "RADICAL"})

@@ -12,18 +12,17 @@ from fractions import Fraction
 from math import gcd
 from typing import Any, NamedTuple
 
-from chainrule.core.arithmetic import ADD, DIV, EXP, LN, MUL, NEG, PI, POW, SUB, E
-from chainrule.core.errors import ArityError, ParseError, ShapeError, Span, UnsupportedError
+from chainrule.core.arithmetic import ADD, DIV, EXP, MUL, NEG, PI, POW, SUB, E
+from chainrule.core.errors import ParseError, ShapeError, Span, UnsupportedError
 from chainrule.core.expr import Const, Expr, Sym, apply, const, symbol
 from chainrule.core.ops import Operator, lookup
-from chainrule.core.shape import shape_text
-from chainrule.core.table import abstract
-from chainrule.core.table.elementary import CBRT, LOG, LOG2, LOG10, SQRT
+from chainrule.core.table.abstract import AbstractOperator
+from chainrule.core.table.elementary import CBRT, SQRT
 from chainrule.core.table.piecewise import ABS, CEIL, FLOOR, PIECEWISE
 from chainrule.syntax import arrays
+from chainrule.syntax.calls import Function, call
 from chainrule.syntax.lalr import Words
 from chainrule.syntax.lexer import Token
-from chainrule.syntax.names import FUNCTIONS
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
 
@@ -42,15 +41,6 @@ class Bracketed:
 
 class Barred(Bracketed):
     """An array between bars: between two on each side it is a norm."""
-
-
-class Function(NamedTuple):
-    """A function with what is written between its name and its arguments."""
-
-    token: Token
-    primes: int = 0
-    exponent: tuple[Expr, ...] = ()
-    base: Expr | None = None
 
 
 class Case(NamedTuple):
@@ -215,9 +205,7 @@ class Building:
 
     def _multiply(self, a: Any, sign: Token, b: Any) -> Expr:
         a, b = _open(a), _open(b)
-        return (
-            arrays.times(a, sign, b, self.scope) if a.shape and b.shape else apply(MUL, a, b)
-        )
+        return arrays.times(a, sign, b, self.scope) if a.shape and b.shape else apply(MUL, a, b)
 
     def _juxtapose(self, a: Any, sign: Token, b: Any) -> Expr:
         a, b = _open(a), _open(b)
@@ -301,94 +289,19 @@ class Building:
         return node
 
     def _call(self, head: Function, opening: Token, arguments: list[Any], closing: Token) -> Expr:
-        args = [_open(a) for a in arguments if not isinstance(a, arrays.Keyword)]
-        name = head.token.text
-        row = FUNCTIONS.get(name)
-        if row is None:
-            return self._abstract(head, args)
         keywords = [a for a in arguments if isinstance(a, arrays.Keyword)]
-        arrays.check_call(row, head.token, args, keywords, self.scope)
-        if name == "log":
-            row, args = self._logarithm(head, args)
-        if not row.accepts(len(args)):
-            self._refuse_count(row, head, len(args))
-        node: Expr
-        if row.shape is not None or row.variadic:
-            node = arrays.call(row, args, keywords, self.scope)
-        else:
-            node = apply(row, *args)
-        if head.exponent:
-            if len(head.exponent) > 1:
-                raise ParseError(
-                    f"`{name}` has one exponent",
-                    head.token.span,
-                    self.scope.source,
-                    f"write {name}^2(x)",
+        args = [_open(a) for a in arguments if not isinstance(a, arrays.Keyword)]
+        node = call(head, args, keywords, self.scope)
+        if node.shape and isinstance(node.op, AbstractOperator) and not node.op.shapes:
+            name = node.op.name
+            if name not in self.scope.functions:
+                (first, _), *_, (_, after) = self.words.children(4)
+                self.doubts.reading(
+                    self.words.span(first, after),
+                    f"{name} of each entry",
+                    f"for the other reading declare {name}: function(vector(n)) -> scalar",
                 )
-            node = apply(POW, node, head.exponent[0])
         return node
-
-    def _refuse_count(self, row: Operator, head: Function, count: int) -> None:
-        name, (low, high) = head.token.text, row.arity
-        wanted = str(low) if high in (None, low) else f"{low} or {high}"
-        if name == "log" and head.base is None:
-            wanted = "1 or 2"
-        least = "at least " if row.variadic else ""
-        raise self.scope.wrong(
-            head.token,
-            f"`{name}` takes {least}{wanted} argument{'s' * (wanted != '1')}, not {count}",
-            f"write {name}({', '.join(('x', 'y', 'z')[:low])})",
-            ArityError,
-        )
-
-    def _logarithm(self, head: Function, args: list[Expr]) -> tuple[Operator, list[Expr]]:
-        if head.base is None:
-            return (LOG, args) if len(args) == 2 else (LN, args)
-        if head.base is const(2):
-            return LOG2, args
-        if head.base is const(10):
-            return LOG10, args
-        return (LOG, [args[0], head.base]) if len(args) == 1 else (LN, args)
-
-    def _abstract(self, head: Function, args: list[Expr]) -> Expr:
-        """A function that is only named, or its derivative: `f''(x)`, `f^(0,1)(x, y)`."""
-        name, span = head.token.text, head.token.span
-        self.scope.check_arity(name, len(args), head.token)
-        orders: tuple[int, ...] = (0,) * len(args)
-        if head.primes:
-            if len(args) != 1:
-                raise ArityError(
-                    f"`{name}'` of {len(args)} arguments: by which of them?",
-                    span,
-                    self.scope.source,
-                    f"write {name}^(1,0)(x, y): once by the first",
-                )
-            orders = (head.primes,)
-        elif head.exponent:
-            orders = tuple(
-                e.value
-                if isinstance(e, Const) and isinstance(e.value, int) and not e.decimal
-                else -1
-                for e in head.exponent
-            )
-            if len(orders) != len(args) or not all(0 <= k <= 50 for k in orders):
-                raise ParseError(
-                    f"the orders of the derivative of `{name}` do not fit its arguments",
-                    span,
-                    self.scope.source,
-                    f"write {name}^(0,1)(x, y), an order for each; for a power {name}(x)^2",
-                )
-        shapes, result = self.scope.signatures.get(name, ((), ()))
-        for argument, shape in zip(args, shapes, strict=False):
-            if argument.shape != shape:
-                wanted = shape_text(shape)
-                known = not isinstance(argument, Sym) or self.scope.knows(argument.name)
-                raise ShapeError(
-                    f"`{name}` takes {f'a {wanted}' if not shape else wanted}",
-                    shapes=(argument.shape,),
-                    hint="its declaration says so" if known else f"declare {{0}}: {wanted}",
-                )
-        return apply(abstract.function(name, len(args), orders, shapes, result), *args)
 
 
 def _transpose(value: Any, sign: Token) -> Expr:

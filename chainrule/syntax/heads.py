@@ -11,9 +11,8 @@ from chainrule.syntax.names import canonical, needs_no_declaration
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
 
-_GO_ON = frozenset(
-    "PLUS MINUS STAR SLASH POW AT DOT_STAR DOT_SLASH DOT_POW EQUALS COMMA RELATION COLON ARROW".split()
-)
+_SIGNS = "PLUS MINUS STAR SLASH POW AT DOT_STAR DOT_SLASH DOT_POW EQUALS COMMA RELATION COLON"
+_GO_ON = frozenset((*_SIGNS.split(), "ARROW"))
 
 
 class Head(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from chainrule.core.errors import ChainruleError, Span
@@ -39,7 +40,7 @@ class Words:
     def children(self, size: int) -> list[tuple[int, int]]:
         """The words of each child of the production of this size that is reduced now."""
         starts = [*self.starts[-size:], self.place]
-        return list(zip(starts, starts[1:], strict=False))
+        return list(pairwise(starts))
 
     def span(self, first: int, after: int) -> Span:
         """The place in the source of some words."""

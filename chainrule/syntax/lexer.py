@@ -10,7 +10,9 @@ from typing import NamedTuple
 from chainrule.core.errors import ChainruleError, ParseError, Span
 from chainrule.syntax.tables import Tables
 
-_OPENING = "OPEN LSQUARE LBRACE GROUP_OPEN FRACTION ROOT INDEX BAR_OPEN FLOOR_OPEN CEIL_OPEN NORM_OPEN"
+_OPENING = (
+    "OPEN LSQUARE LBRACE GROUP_OPEN FRACTION ROOT INDEX BAR_OPEN FLOOR_OPEN CEIL_OPEN NORM_OPEN"
+)
 _CLOSING = "CLOSE RSQUARE RBRACE GROUP_CLOSE END BAR_CLOSE FLOOR_CLOSE CEIL_CLOSE NORM_CLOSE"
 OPENING = frozenset(_OPENING.split())
 CLOSING = frozenset(_CLOSING.split())
@@ -113,13 +115,13 @@ _LOOK_ALIKE = dict(
 )
 
 
-_LIBRARY = re.compile(r"(?:np|numpy|jnp|jax|torch|tf|math|sp|sympy|scipy)(?:\.[a-z]+)*\.(\w+)")
+_LIBRARY = r"(?:np|numpy|jnp|jax|torch|tf|math|sp|sympy|scipy)(?:\.[a-z]+)*\.(\w+)"
+_LONGEST_MEMBER = 100
 _METHODS = {
     "dot": "X @ y",
-    "t": "X.T",
     "shape": "the names of its dimensions",
     "size": "its dimensions",
-    **dict.fromkeys(("reshape", "view", "flatten", "ravel"), "a part, X[a:b, c:d], or concat(x, y)"),
+    **dict.fromkeys(("reshape", "view", "flatten", "ravel"), "parts, X[a:b, c:d], or concat(x, y)"),
 }
 
 
@@ -128,13 +130,13 @@ def _member(source: str, at: int) -> ChainruleError | None:
     start = at
     while start and (source[start - 1].isalnum() or source[start - 1] == "_"):
         start -= 1
-    after = re.compile(r"\w*").match(source, at + 1)
-    name = after[0] if after else ""
-    if start == at or not name or not name[0].isalpha():
+    found = re.match(r"(\w*)\.([^\W\d]\w*)", source[start : at + _LONGEST_MEMBER])
+    if found is None or not found[1] or len(found[2]) < 2:
         return None
-    if of := _LIBRARY.match(source, start):
+    name = found[2]
+    if of := re.match(_LIBRARY, source[start : at + _LONGEST_MEMBER]):
         message, hint = f"`{of[0]}` is not read", f"leave the library out: {of[1]}"
-        return ParseError(short(message), Span(start, of.end()), source, short(hint))
+        return ParseError(short(message), Span(start, start + of.end()), source, short(hint))
     owner = source[start:at]
     other = _METHODS.get(name, f"{name}({owner})")
     span = Span(start, at + 1 + len(name))

@@ -7,9 +7,11 @@ on the stack of the parser; from there come the operands of what it refuses.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
+
 from chainrule.core.errors import ChainruleError, ShapeError, Span
 from chainrule.core.expr import Expr, Sym
-from chainrule.core.shape import Shape, product_shape, shape_text
+from chainrule.core.shape import Shape, broadcast, product_shape, shape_text
 from chainrule.syntax.lalr import Words
 from chainrule.syntax.lexer import CLOSING, OPENING, Token, short
 from chainrule.syntax.scope import Scope
@@ -43,7 +45,8 @@ def located(error: ChainruleError, words: Words, scope: Scope) -> ChainruleError
         square = "square" in error.message
         declared = ", ".join(_declaration(v, square) for v in dict.fromkeys(undeclared))
         hint = f"declare {'it' if len(set(undeclared)) == 1 else 'them'} above: {declared}"
-        hint += f"; {error.hint}" if error.hint.startswith("for a derivative") else ""
+        if error.message.startswith("`{0}` is a scalar"):
+            hint += f"; {error.hint}"
     first, *others = (span for _, span in found)
     return ShapeError(
         short(message), first, source, short(hint), shapes=error.shapes, others=tuple(others)
@@ -86,7 +89,7 @@ def _parts(words: Words, first: int, after: int) -> list[Span]:
 def _concerned(
     operands: Sequence[tuple[Expr, Span]], shapes: Sequence[Shape]
 ) -> list[tuple[Expr, Span]]:
-    """The operands that have these shapes, in order; scalars that fit anything left out."""
+    """The operands that have these shapes, in order; of many, two that do not fit."""
     found = []
     rest = list(operands)
     for shape in shapes:
@@ -95,8 +98,13 @@ def _concerned(
                 found.append(rest[i])
                 del rest[: i + 1]
                 break
-    arrays = [operand for operand in found if operand[0].shape]
-    return arrays[:3] if len(found) > 2 and len(arrays) > 1 else found[:3]
+    if len(found) > 2:
+        for first, second in combinations(found, 2):
+            try:
+                broadcast(first[0].shape, second[0].shape)
+            except ShapeError:
+                return [first, second]
+    return found[:3]
 
 
 def _inner(a: Shape, b: Shape, texts: Sequence[str]) -> str:

@@ -56,9 +56,8 @@ _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₒₓₕₖₗ
 _SIGNS = str.maketrans(GREEK_SIGNS)
 _NAME = re.compile(r"([A-Za-z]+)([0-9]*)((?:_[A-Za-z0-9]+)*)")
 _FUNCTION_LETTERS = frozenset({"f", "g", "h", "F", "G", "phi", "psi"})
-_HIDDEN = frozenset(
-    "sum product fraction prefix relation constant piecewise matmul index slice".split()
-)
+_NOTATIONS = "sum product fraction prefix relation constant piecewise matmul index slice"
+_HIDDEN = frozenset(_NOTATIONS.split())
 
 FUNCTIONS = {
     spelling: row

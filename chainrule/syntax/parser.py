@@ -153,16 +153,22 @@ class _Reader:
         found = head(tokens, self.scope, self.doubts)
         if found.kind != "declaration":
             raise ParseError(
-                "these are no names", Span(0, len(self.source)), self.source, "write x, y: vector(n)"
+                "these are no names",
+                Span(0, len(self.source)),
+                self.source,
+                "write x, y: vector(n)",
             )
         names = declare(self._run([*found.words]).declared, self.scope, "scalar")
         return tuple(symbol(n, self.scope.shapes.get(n, ())) for n in names)
 
     def expressions(self, most: int | None) -> tuple[Expr, ...]:
         tokens = [t for t in self._words() if t.text != "\n"]
-        if self.latex:
+        if self.latex:  # there is nothing to give a name to
             tokens = [
-                t._replace(kind="RELATION", text="==") if t.kind == "EQUALS" else t for t in tokens
+                t._replace(kind="RELATION", text="==")
+                if t.kind == "EQUALS" and before.text != "axis"
+                else t
+                for before, t in zip([Token("START", "", 0, 0), *tokens], tokens, strict=False)
             ]
         self.scope.survey([tokens], ())
         self.scope.differentials = True

@@ -112,7 +112,8 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
     if token.text == "d" and derivative(tokens, place, scope):
         raise _late(state, token)
     if kind_at(tokens, place + 1) == "EQUALS" and state.is_in_arguments():
-        return _keyword(state, token)
+        _keyword(state, token)
+        return None
     name = canonical(token.text)
     if scope.is_applied(name) and applied(tokens, place):
         if name in scope.signatures:

@@ -294,7 +294,7 @@ EXPM_FRECHET: Operator = structural(
     "expm_frechet", _frechet_shape,
     (_frechet_by_base, lambda n, a, e: Exponential(e.shape, n.shape, a)),
     ("second Fréchet derivative", "linear in the direction"), _frechet,
-    "scipy.linalg.expm_frechet({0}, {1}, compute_expm=False)", latex="L",
+    "np.asarray(scipy.linalg.expm_frechet({0}, {1}, compute_expm=False), {dtype})", latex="L",
     source="Higham 2008, eq. 10.43",
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ from chainrule.core.linmap import (
 )
 from chainrule.core.ops import Operator
 from chainrule.core.shape import Shape
+from chainrule.core.table.parts import sized
 from chainrule.core.table.structural import array_only, each, needs, no_slope, structural
 
 
@@ -177,7 +178,7 @@ CROSS_ENTROPY: Operator = structural(
 
 def _one_hot_shape(labels: Expr, classes: Expr) -> Shape:
     needs(len(labels.shape) == 1, "`one_hot` needs a vector of class numbers", labels)
-    return (*labels.shape, arrays.dim_of(classes))
+    return (*labels.shape, *sized(classes))
 
 
 def _one_hot(_: Any, labels: Any, classes: Any) -> Any:

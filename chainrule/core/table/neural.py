@@ -71,7 +71,7 @@ GELU: Operator = unary(
     "gelu", lambda n, a: add(_normal_cdf(a), mul(a, _normal_density(a))),
     latex=r"\operatorname{gelu}",
     sympy=lambda s, a: a * (1 + s.erf(a / s.sqrt(2))) / 2, mpmath=lambda m, a: a * m.ncdf(a),
-    numpy="0.5 * {0} * np.vectorize(math.erfc, otypes=[float])(-{0} / np.sqrt(2))",
+    numpy="0.5 * {0} * np.vectorize(math.erfc, otypes=[{dtype}])(-{0} / math.sqrt(2))",
     source="Hendrycks & Gimpel 2016, eq. 1",
 )  # fmt: skip
 SILU: Operator = unary(

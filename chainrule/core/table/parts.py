@@ -36,7 +36,8 @@ def _filled(entry: int) -> Callable[..., list[Any]]:
     return lambda rows, *columns: [[entry] * columns[0] if columns else entry for _ in range(rows)]
 
 
-def _sized(*lengths: Expr) -> Shape:
+def sized(*lengths: Expr) -> Shape:
+    """The shape with these dimensions; ShapeError where one is known to be less than 1."""
     shape = tuple(map(dim_of, lengths))
     for dim in shape:
         if isinstance(dim, int) and dim < 1:
@@ -55,15 +56,15 @@ def _inside(shape: Shape, place: Dim, dim: Dim, last: bool = False) -> None:
 
 
 def _unit_shape(length: Expr, place: Expr) -> Shape:
-    shape = _sized(length)
+    shape = sized(length)
     _inside(shape, dim_of(place), shape[0], last=True)
     return shape
 
 
-ONES: Operator = _constant("ones", (1, 2), _sized, _filled(1), "np.ones({shape}, {dtype})", "1")
-ZEROS: Operator = _constant("zeros", (1, 2), _sized, _filled(0), "np.zeros({shape}, {dtype})", "0")
+ONES: Operator = _constant("ones", (1, 2), sized, _filled(1), "np.ones({shape}, {dtype})", "1")
+ZEROS: Operator = _constant("zeros", (1, 2), sized, _filled(0), "np.zeros({shape}, {dtype})", "0")
 EYE: Operator = _constant(
-    "eye", (1, 1), lambda n: _sized(n) * 2,
+    "eye", (1, 1), lambda n: sized(n) * 2,
     lambda n: [[int(i == j) for j in range(n)] for i in range(n)], "np.eye({0}, dtype={dtype})",
     "I",
 )  # fmt: skip
@@ -165,5 +166,5 @@ def _resized(a: Any, shape: Sequence[int]) -> Any:
 
 CONCAT: Operator = structural(
     "concat", _concat_shape, (_concat_map,), "parts of an array", _joined,
-    "np.concatenate(({args}), {axis})", arity=(2, None), notation="concat",
+    "np.concatenate([{args}], {axis})", arity=(2, None), notation="concat",
 )  # fmt: skip

@@ -22,13 +22,13 @@ def _no_pole(a: Expr) -> tuple[Expr, ...]:
 
 ERF: Operator = unary(
     "erf", lambda n, a: div(mul(TWO, exp(neg(square(a)))), apply(SQRT, apply(PI))),
-    latex=r"\operatorname{erf}", numpy="np.vectorize(math.erf, otypes=[float])({0})",
+    latex=r"\operatorname{erf}", numpy="np.vectorize(math.erf, otypes=[{dtype}])({0})",
     values=((0, 0),), parity="odd", source="DLMF 7.2.1", range=Interval(-1, 1, True, True),
     keeps_sign=True,
 )  # fmt: skip
 GAMMA: Operator = unary(
     "gamma", lambda n, a: mul(n, apply(DIGAMMA, a)), latex=r"\Gamma", spellings=("Gamma", "Γ"),
-    numpy="np.vectorize(math.gamma, otypes=[float])({0})", domain=_no_pole,
+    numpy="np.vectorize(math.gamma, otypes=[{dtype}])({0})", domain=_no_pole,
     values=((1, 1), (2, 1), (3, 2), (4, 6), (5, 24)), source="DLMF 5.2.2",
     range=Interval(nonzero=True),
 )  # fmt: skip
@@ -61,6 +61,6 @@ POLYGAMMA: Operator = register(Operator(
     (_no_order_slope, lambda n, k, a: apply(POLYGAMMA, add(k, ONE), a)),
     ("no rule", "derivative of polygamma"),
     sympy=lambda s, k, a: s.polygamma(k, a), mpmath=_polygamma,
-    numpy="scipy.special.polygamma({0}, {1})", latex=r"\operatorname{polygamma}",
+    numpy="np.asarray(scipy.special.polygamma({0}, {1}), {dtype})", latex=r"\operatorname{polygamma}",
     domain=lambda k, a: (*_whole(k), *_no_pole(a)), source="DLMF 5.15",
 ))  # fmt: skip

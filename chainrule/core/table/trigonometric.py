@@ -120,7 +120,7 @@ def _arccot(m: Any, a: Any) -> Any:
 # The branch with range (-pi/2, pi/2], that of SymPy, mpmath and Abramowitz & Stegun 4.4.8.
 inverse(
     "cot", lambda n, a: neg(reciprocal(add(ONE, square(a)))), mpmath=_arccot,
-    numpy="np.arctan2(np.where({0} < 0, -1, 1), np.abs({0}))",
+    numpy="np.copysign(np.arctan2(1, np.abs({0})), {0} + 0.0)",
     spellings=("arcctg",), smooth=lambda a: (relation("!=", a, ZERO),), source="DLMF 4.24.12",
     range=Interval(-2, 2, nonzero=True),
 )  # fmt: skip

@@ -1,1 +1,17 @@
-"""Derivations of programs over vectors and matrices."""
+"""Derivations of programs over vectors and matrices; loaded when there is one."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chainrule.derivation.matrix.build import Request, build_arrays
+
+__all__ = ["Request", "build_arrays"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("chainrule.derivation.matrix.build"), name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.core import arrays
-from chainrule.core.arithmetic import ADD, NEG, SUB, mul, neg
+from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, SUB, div, mul, neg
 from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply, topological
 from chainrule.core.ops import lookup
 from chainrule.core.shape import Shape
@@ -31,6 +31,7 @@ TRANSPOSED_PRODUCT = "(A B)' = B' A'"
 TRANSPOSED_SUM = "(A + B)' = A' + B'"
 DISTRIBUTE = "(A + B) x = A x + B x"
 COLLECT = "A x + B x = (A + B) x"
+ONE_SUM = "sum(x) + sum(y) = sum(x + y)"
 INNER = "u' v = sum(u .* v)"
 NOTHING = "0 A = 0"
 SCALARS = "scalar factors to the front"
@@ -47,12 +48,48 @@ def is_row(node: Expr) -> bool:
 
 
 def flipped(factor: Expr) -> Expr:
-    """The transpose of one factor."""
-    if is_row(factor) and arrays.is_op(factor, "transpose", "ones", "zeros"):
+    """The transpose of one factor; of a vector's row, the vector."""
+    if is_row(factor) and _of_vector(factor):
         return arrays.column(factor)
     if arrays.is_op(factor, "inv") and arrays.is_op(factor.args[0], "transpose"):
         return apply(lookup("inv"), factor.args[0].args[0])
     return arrays.transpose(factor)
+
+
+def _of_vector(row: Expr) -> bool:
+    """Whether a matrix of one row comes from a vector, and is not a matrix by declaration."""
+    for _, term in terms_of(row):
+        first = read(term)[1][0]
+        if arrays.is_op(first, "ones", "zeros"):
+            return True
+        if arrays.is_op(first, "transpose") and is_column(first.args[0]):
+            return True
+    return False
+
+
+def factored(node: Expr) -> tuple[Expr, Expr]:
+    """A scalar factor and the rest, also of a longer product element by element."""
+    coefficient, rest = arrays.factored(node)
+    if rest.op is not MUL and rest.op is not DIV:
+        return coefficient, rest
+    stack = [(rest, False)]
+    above: Expr = ONE
+    below: Expr = ONE
+    found = False
+    while stack:
+        part, under = stack.pop()
+        if part.op is MUL or part.op is DIV:
+            stack.append((part.args[1], under != (part.op is DIV)))
+            stack.append((part.args[0], under))
+            continue
+        c, part = arrays.factored(part) if part.shape else (part, ONE)
+        found = found or c is not ONE
+        coefficient = div(coefficient, c) if under else mul(coefficient, c)
+        above, below = (above, mul(below, part)) if under else (mul(above, part), below)
+    if not found:
+        return coefficient, rest
+    rest = div(above, below)
+    return (coefficient, rest) if rest.shape == node.shape else arrays.factored(node)
 
 
 def reversed_chain(factors: Sequence[Expr]) -> list[Expr]:
@@ -65,11 +102,11 @@ def read(node: Expr) -> Chain:
     if not node.shape:
         return _read_scalar(node)
     factors: list[Expr] = []  # from the right
-    coefficient, core = arrays.factored(node)
+    coefficient, core = factored(node)
     while arrays.is_op(core, "matmul") and _as_matrices(*core.args):
         c, last = _atoms(core.args[1])
         factors += reversed(last)
-        d, core = arrays.factored(core.args[0])
+        d, core = factored(core.args[0])
         coefficient = mul(mul(coefficient, c), d)
     c, first = _atoms(core)
     return mul(coefficient, c), first + factors[::-1]
@@ -94,7 +131,7 @@ def _as_matrices(a: Expr, b: Expr) -> bool:
 
 def _atoms(node: Expr) -> Chain:
     """One factor, or the factors of an outer product, a row, or a vector times a matrix."""
-    coefficient, core = arrays.factored(node)
+    coefficient, core = factored(node)
     if arrays.is_op(core, "outer"):
         c, left = read(core.args[0])
         d, right = read(core.args[1])
@@ -107,7 +144,7 @@ def _atoms(node: Expr) -> Chain:
         d, right = read(core.args[1])
         return mul(coefficient, mul(c, d)), reversed_chain(right) + left
     if arrays.is_op(core, "diag"):
-        c, inside = arrays.factored(core.args[0])
+        c, inside = factored(core.args[0])
         if arrays.is_op(inside, "ones"):
             return mul(coefficient, c), [arrays.eye(inside.shape[0])]
         return mul(coefficient, c), [apply(lookup("diag"), inside)]
@@ -169,7 +206,12 @@ class Products:
             case "dot" if is_column(args[0]):
                 return self.product(*read(same), ())
             case "transpose":
-                return self.transposed(args[0])
+                found = self.transposed(args[0])
+                if found.shape != same.shape:  # of a row, a matrix of one column
+                    return arrays.outer(found, arrays.ones((1,)))
+                return found
+            case "index" if is_row(args[0]) and args[1:] == [ZERO]:
+                return self.column(args[0])
             case "sum":
                 return self.summed(args[0], None if len(args) < 2 else int(args[1].value))  # type: ignore[attr-defined]
             case "diag":
@@ -179,7 +221,7 @@ class Products:
             case "inv" if arrays.is_op(args[0], "inv"):
                 return args[0].args[0]
             case "trace":
-                factor, rest = arrays.factored(args[0])
+                factor, rest = factored(args[0])
                 return mul(factor, self.trace(rest))
         return same
 
@@ -201,9 +243,9 @@ class Products:
         coefficient, factors = read(node)
         if len(factors) > 1:
             self.fire(TRANSPOSED_PRODUCT)
-            shape = node.shape[::-1] if len(node.shape) == 2 else (1, *node.shape)
-            flat = shape if node.shape[:1] != (1,) or len(node.shape) == 1 else node.shape[1:]
-            return self.product(coefficient, reversed_chain(factors), flat)
+            chain = reversed_chain(factors)
+            shape = (1, *node.shape) if is_column(node) else node.shape[::-1]
+            return self.product(coefficient, chain, shape[:1] if is_column(chain[-1]) else shape)
         (only,) = factors
         terms = terms_of(only)
         if len(terms) > 1 and all(term.shape == only.shape for _, term in terms):
@@ -212,6 +254,18 @@ class Products:
                 self.fire(TRANSPOSED_SUM)
                 return arrays.scaled(coefficient, self.simple(sum_of_terms(moved)))
         return arrays.scaled(coefficient, flipped(only))
+
+    def column(self, row: Expr) -> Expr:
+        """The vector that a row is the transpose of."""
+        terms = terms_of(row)
+        if len(terms) > 1 and all(term.shape == row.shape for _, term in terms):
+            self.fire(TRANSPOSED_SUM)
+            return self.simple(sum_of_terms([(minus, self.column(term)) for minus, term in terms]))
+        coefficient, factors = read(row)
+        if len(factors) > 1:
+            self.fire(TRANSPOSED_PRODUCT)
+        chain = [*(flipped(f) for f in factors[:0:-1]), arrays.column(factors[0])]
+        return self.product(coefficient, chain, row.shape[1:])
 
     def product(self, coefficient: Expr, factors: Sequence[Expr], shape: Shape) -> Expr:
         """The product of the factors, which has this shape."""
@@ -245,7 +299,7 @@ class Products:
             if met is None:
                 break
             stack.pop()
-            c, factor = arrays.factored(met)
+            c, factor = factored(met)
             coefficient = mul(coefficient, c)
         if is_column(factor):
             rows = [i for i, f in enumerate(stack) if is_row(f)]
@@ -315,14 +369,16 @@ class Products:
     def collected(self, node: Expr) -> Expr:
         """A sum of products with what they have in common drawn out."""
         terms = terms_of(node)
-        if not node.shape or any(t.shape != node.shape for _, t in terms):
+        if not node.shape:
+            return self.one_sum(node, terms) if len(terms) > 1 else node
+        if any(t.shape != node.shape for _, t in terms):
             return node
         if len(terms) == 1:
             return self.in_front(node)
         chains = [(minus, *read(term)) for minus, term in terms]
         if not any(len(f) > 1 or arrays.is_op(f[0], "diag", "transpose") for _, _, f in chains):
             return node
-        merged = self.diagonals(chains)
+        merged = self.diagonals(chains) or self.rows(chains)
         if merged is not None:
             return merged
         common = _common_coefficient(chains)
@@ -353,7 +409,7 @@ class Products:
         if len(factors) == 1 and entrywise(factors[0]):
             return term
         if len(factors) == 1 and arrays.is_op(factors[0], "diag"):
-            return term
+            return self.written(coefficient, factors)
         return arrays.scaled(self.regions.simplified(coefficient), _joined(factors))
 
     def diagonals(self, chains: Sequence[tuple[bool, Expr, list[Expr]]]) -> Expr | None:
@@ -369,10 +425,52 @@ class Products:
         diagonal = zeros_or_diagonal(inside)
         return self.simple(sum_of_terms([(False, diagonal), *rest])) if rest else diagonal
 
+    def rows(self, chains: Sequence[tuple[bool, Expr, list[Expr]]]) -> Expr | None:
+        """a' + b' as (a + b)'; None where a term is another product."""
+        vectors = []
+        for minus, c, f in chains:
+            column = flipped(f[0]) if len(f) == 1 and is_row(f[0]) else f[0]
+            if not is_column(column):
+                return None
+            vectors.append((minus, arrays.scaled(c, column)))
+        self.fire(TRANSPOSED_SUM)
+        return arrays.transpose(self.simple(sum_of_terms(vectors)))
+
+    def one_sum(self, node: Expr, terms: Sequence[tuple[bool, Expr]]) -> Expr:
+        """c sum(x) + d sum(y) as sum(c x + d y)."""
+        found = []
+        for minus, term in terms:
+            factor, total = _multiple_of_sum(term)
+            if total is None or (found and total.args[0].shape != found[0][1].shape):
+                return node
+            found.append((minus, arrays.scaled(factor, total.args[0])))
+        self.fire(ONE_SUM)
+        return self.summed(self.simple(sum_of_terms(found)), None)
+
+
+def _multiple_of_sum(term: Expr) -> tuple[Expr, Expr | None]:
+    """A scalar as a factor times the sum of an array's entries."""
+    factor: Expr = ONE
+    total: Expr | None = None
+    stack: list[tuple[Expr, bool]] = [(term, False)]
+    while stack:
+        node, below = stack.pop()
+        if node.op in (MUL, DIV):
+            stack.append((node.args[0], below))
+            stack.append((node.args[1], below != (node.op is DIV)))
+        elif node.op is NEG:
+            stack.append((node.args[0], below))
+            factor = neg(factor)
+        elif total is None and not below and arrays.is_op(node, "sum") and len(node.args) == 1:
+            total = node
+        else:
+            factor = div(factor, node) if below else mul(factor, node)
+    return factor, total
+
 
 def zeros_or_diagonal(vector: Expr) -> Expr:
     """diag(v), with its coefficient inside; of constants, a multiple of the identity."""
-    _, rest = arrays.factored(vector)
+    _, rest = factored(vector)
     if arrays.is_op(rest, "ones", "zeros"):
         return arrays.diag(vector)
     return apply(lookup("diag"), vector)
@@ -412,7 +510,7 @@ def _to_distribute(factors: Sequence[Expr]) -> int | None:
                 i + 1 < len(factors) and is_column(factors[i + 1])
             )
             special = any(
-                arrays.is_op(arrays.factored(t)[1], "diag", "outer", "eye")
+                arrays.is_op(factored(t)[1], "diag", "outer", "eye")
                 for _, t in terms_of(factor)
             )
             if beside and special:

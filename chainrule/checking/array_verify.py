@@ -1,0 +1,121 @@
+"""What the oracles say about a derivation over vectors and matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from time import perf_counter
+from typing import Literal, NamedTuple
+
+from chainrule.checking import array_sympy
+from chainrule.checking.array_claims import ArrayClaim
+from chainrule.checking.array_differences import compare
+from chainrule.core import arrays
+from chainrule.core.expr import Expr, Sym, free_symbols, substitute, symbol
+from chainrule.derivation.steps import Derivation, Edge, Method, Status, Verification
+
+_EDGES = 400  # intermediates whose local derivatives are looked at
+_EDGE_POINTS = 2
+
+
+def verify_arrays(
+    derivation: Derivation, mode: Literal["symbolic", "numeric"], deadline: float
+) -> Verification:
+    """Verify the blocks of the result and the local derivatives, at small sizes.
+
+    Each entry is compared with difference quotients at points on both sides of the kinks, and
+    where that is small enough with SymPy's derivative of each entry by each entry.
+    """
+    claims = list(claims_of(derivation))
+    text = derivation.program.source
+    methods: list[Method] = []
+    if mode == "symbolic":
+        methods.append(array_sympy.compare(claims, text, deadline=deadline))
+    numeric = compare(claims, text, deadline=deadline)
+    edges: list[Status] = ["unverified"] * len(derivation.edges)
+    for local in islice(local_claims(derivation), _EDGES):
+        found = _decided(local.claim, mode, deadline)
+        for place in local.edges:
+            edges[place] = found.status
+        if found.status == "failed" and numeric.status != "failed":
+            witness = f"local derivative of {found.detail}"
+            numeric = Method("numeric", "failed", witness, found.points)
+    methods.append(numeric)
+    said = {method.status for method in methods}
+    status: Status = "failed" if "failed" in said else "verified"
+    if not said & {"failed", "verified"}:
+        status = "unverified"
+    return Verification(status, tuple(methods), tuple(edges))
+
+
+def _decided(claim: ArrayClaim, mode: str, deadline: float) -> Method:
+    if perf_counter() > deadline:
+        return Method("numeric", "unverified", "the time for it ran out")
+    text = repr(claim.function)
+    if mode == "symbolic":
+        found = array_sympy.compare([claim], text, points=1, deadline=deadline)
+        if found.status != "unverified":
+            return found
+    return compare([claim], text, points=_EDGE_POINTS, deadline=deadline)
+
+
+def claims_of(derivation: Derivation) -> Iterator[ArrayClaim]:
+    """What the blocks of the result say, over the free names."""
+    d = derivation
+    functions = dict(zip(d.outputs, d.functions, strict=True))
+    several = len(d.result.blocks) > 1
+    for block in d.result.blocks:
+        by = tuple(map(d.program.symbol, block.variables))
+        name = ", ".join(block.variables)
+        yield ArrayClaim(
+            functions[block.output], by, block.kind, (block.written,), block.output,
+            f"by {name}: " if several else "", block.transposed,
+            () if block.adjoint is None else (block.adjoint,),
+            {d.program.symbol(n): e for n, e in block.direction.items()}, block.weights,
+        )  # fmt: skip
+
+
+class Local(NamedTuple):
+    """A claim about an intermediate, and the places in `Derivation.edges` that make it."""
+
+    claim: ArrayClaim
+    edges: tuple[int, ...]
+
+
+def local_claims(derivation: Derivation) -> Iterator[Local]:
+    """For each intermediate and operand: that its edges, added up, are the derivative."""
+    d = derivation
+    symbols = {i.name: symbol(i.name, i.shape) for i in d.intermediates}
+    symbols |= {v: d.program.symbol(v) for v in d.variables}
+    by_target: dict[str, dict[str, list[int]]] = {}
+    for i, edge in enumerate(d.edges):
+        by_target.setdefault(edge.of, {}).setdefault(edge.by, []).append(i)
+    moving = set(d.variables)
+    for intermediate in d.intermediates:
+        edges = by_target.get(intermediate.name, {})
+        inside = [s.name for s in free_symbols([intermediate.expression])]
+        operands = dict.fromkeys([*edges, *(name for name in inside if name in moving)])
+        if operands:
+            moving.add(intermediate.name)
+        for name in operands:
+            places = tuple(edges.get(name, ()))
+            yield Local(
+                _local(intermediate.name, intermediate.expression, symbols[name],
+                       [d.edges[i] for i in places], symbols),
+                places,
+            )  # fmt: skip
+
+
+def _local(
+    of: str, expression: Expr, by: Sym, edges: list[Edge], symbols: Mapping[str, Sym]
+) -> ArrayClaim:
+    itself: dict[Expr, Expr] = {symbols[of]: expression}
+    place = f"{of} by {by.name}: "
+    if not edges:
+        zero = arrays.zeros(expression.shape)
+        return ArrayClaim(expression, (by,), "tensor", (zero,), of, place)
+    terms = tuple(substitute([e.local for e in edges], itself))
+    if edges[0].jacobian:
+        return ArrayClaim(expression, (by,), "jacobian", terms, of, place)
+    adjoints = tuple(substitute([e.adjoint for e in edges if e.adjoint is not None], itself))
+    return ArrayClaim(expression, (by,), "tensor", terms, of, place, adjoints=adjoints)

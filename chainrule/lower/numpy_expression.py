@@ -1,0 +1,261 @@
+"""Operations as NumPy expressions, from the column `numpy` of the operator table.
+
+Brackets come from Python's own syntax trees: no precedence is decided here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from math import isinf
+from typing import NamedTuple
+
+from chainrule.core import arrays
+from chainrule.core.errors import UnsupportedError
+from chainrule.core.expr import Apply, Const, Expr, number_text
+from chainrule.core.shape import Dim, Shape, affine
+from chainrule.core.table.abstract import AbstractOperator
+
+_LARGEST_INT = 2**31  # larger ones are written as floats: NumPy has no use for them
+
+
+class Code(NamedTuple):
+    """A Python expression.
+
+    Attributes:
+        text: formatted as ruff does.
+        atom: whether it needs no brackets anywhere.
+        python: whether its value is a number of Python, which takes the dtype of what it meets.
+        test: whether its value is true or false, entry by entry.
+        operations: how many it has.
+    """
+
+    text: str
+    atom: bool = True
+    python: bool = False
+    test: bool = False
+    operations: int = 0
+
+
+_RELATIONS = {sign: f"{{0}} {sign} {{1}}" for sign in ("<", "<=", ">", ">=", "==", "!=")}
+_PYTHON_ARITHMETIC = frozenset({"add", "sub", "mul", "div", "neg", "pow"})
+
+
+def literal(node: Const) -> Code:
+    """A number of Python with the value of the constant.
+
+    >>> from chainrule.core.expr import const
+    >>> literal(const(Fraction(1, 3))).text, literal(const(-0.5)).text
+    ('1 / 3', '-0.5')
+    """
+    value = Fraction(node.value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if isinf(number):
+        raise UnsupportedError(
+            f"the constant {number_text(node)[:20]}… is larger than any floating-point number"
+        )
+    if value.denominator == 1:
+        text = str(node.value) if abs(value) < _LARGEST_INT else repr(number)
+    elif node.decimal or max(abs(value.numerator), value.denominator) >= _LARGEST_INT:
+        text = repr(number)
+    else:
+        text = f"{value.numerator} / {value.denominator}"
+    return Code(text, text[0] != "-" and "/" not in text, python=True)
+
+
+def dimension_code(dim: Dim, names: Mapping[str, str]) -> str:
+    """The size of a dimension, over the identifiers of the named ones.
+
+    >>> dimension_code("2*m + n - 1", {"m": "m", "n": "n"})
+    '2 * m + n - 1'
+    """
+    text = ""
+    for name, count in affine(dim).items():
+        size = str(abs(count)) if not name else names[name]
+        if name and abs(count) != 1:
+            size = f"{abs(count)} * {size}"
+        sign = "-" if count < 0 else "+"
+        text = f"{text} {sign} {size}" if text else size if count > 0 else f"-{size}"
+    return text or "0"
+
+
+class Expressions:
+    """Writes operations.
+
+    Attributes:
+        dtype: how the code calls the dtype of its arrays.
+        dimension: the code of a dimension.
+    """
+
+    def __init__(self, dtype: str, dimension: Callable[[Dim], str]) -> None:
+        self.dtype = dtype
+        self.dimension = dimension
+
+    def write(self, node: Apply, args: Sequence[Code]) -> Code:
+        """The operation on operands that are written already."""
+        op = node.op
+        operations = sum(a.operations for a in args) + 1
+        if isinstance(op, AbstractOperator):
+            raise UnsupportedError(
+                f"{op.name} is only a name: there is no code for it",
+                hint="define it by a statement, as `u = x^2`",
+            )
+        python = all(a.python for a in args) and not node.shape
+        if op.notation == "relation":
+            found = _filled(_RELATIONS[op.name], [self.number(a) for a in args])
+            return found._replace(test=True, python=python, operations=operations)
+        # True and False stand for 1 and 0 only beside an array or scalar with the dtype.
+        beside = op.name == "mul" and any(not (a.test or a.python) for a in args)
+        if not beside and op.name != "piecewise":
+            args = [self.number(a) for a in args]
+        found = self._special(node, args)
+        if python and op.name not in _PYTHON_ARITHMETIC and args:
+            found = Code(f"float({found.text})")
+        return found._replace(python=python, operations=operations)
+
+    def number(self, code: Code) -> Code:
+        """A truth value as a number of the dtype."""
+        if not code.test:
+            return code
+        if code.python:
+            return code._replace(text=f"float({code.text})", atom=True, test=False)
+        found = _filled("{0}.astype({1})", (code, Code(self.dtype)))
+        return found._replace(operations=code.operations)
+
+    def _special(self, node: Apply, args: Sequence[Code]) -> Code:
+        op, shape = node.op, node.shape
+        match op.name:
+            case "sum" | "mean":
+                axis = f"axis={args[1].text}" if len(args) == 2 else ""
+                return _filled(op.numpy.replace("{axis}", axis), args[:1])
+            case "rowmax" | "rowsum":
+                keep = "axis=1, keepdims=True" if shape else ""
+                return _filled(op.numpy.replace("{keep}", keep), args)
+            case "ones" | "zeros" | "full" | "eye" | "unit" | "one_hot":
+                template = op.numpy.replace("{shape}", self.shape(shape))
+                return _filled(template.replace("{dtype}", self.dtype), args)
+            case "index":
+                places = ", ".join(a.text for a in args[1:])
+                return _filled(f"{{0}}[{places}]", args[:1])
+            case "slice":
+                return _filled(f"{{0}}[{_ranges(node, args)}]", args[:1])
+            case "concat":
+                parts = ", ".join(a.text for a in args[1:])
+                return Code(f"np.concatenate(({parts}), axis={args[0].text})")
+            case "max" | "min":
+                return _nested(f"np.{op.name}imum", args)
+            case "piecewise":
+                return self._cases(args)
+            case "matmul" if not shape and len(node.args[0].shape) == 2:
+                return _filled("({0} @ {1})[0]", args)
+            case "matmul" if _is_outer(node):
+                return _filled("np.outer({0}, {1})", args)
+            case "transpose" if len(node.args[0].shape) == 1:
+                return _filled("{0}[None, :]", args)
+            case "diagonal":
+                return _filled("np.diagonal({0}).copy()", args)
+            case "matmul" | "transpose" if len(node.args[0].shape) == 0:
+                return args[0]
+        return self._filled(op.numpy, args)
+
+    def _filled(self, template: str, args: Sequence[Code]) -> Code:
+        return _filled(template.replace("{dtype}", self.dtype), args)
+
+    def _cases(self, args: Sequence[Code]) -> Code:
+        """Nested `np.where`; at least one branch has the dtype of the arrays."""
+        branches = [self.number(a) for a in args[0::2]]
+        conditions = args[1::2]
+        if len(branches) == len(conditions):
+            branches.append(Code("np.nan", python=True))
+        if all(b.python for b in branches):
+            branches[-1] = Code(f"{self.dtype}({branches[-1].text})")
+        found = branches.pop()
+        for branch, condition in zip(reversed(branches), reversed(conditions), strict=True):
+            test = condition if condition.test else _filled("{0} != 0", (condition,))
+            found = _filled("np.where({0}, {1}, {2})", (test, branch, found))
+        return found
+
+    def shape(self, shape: Shape) -> str:
+        """A tuple, or the one dimension."""
+        dims = [self.dimension(d) for d in shape]
+        return dims[0] if len(dims) == 1 else f"({', '.join(dims)})"
+
+
+def _is_outer(node: Apply) -> bool:
+    a, b = node.args
+    return len(a.shape) == 1 and len(b.shape) == 2 and b.shape[0] == 1 and a.shape[0] != 1
+
+
+def _ranges(node: Apply, args: Sequence[Code]) -> str:
+    parts = []
+    for axis, dim in enumerate(node.args[0].shape):
+        low, high = args[2 * axis + 1 : 2 * axis + 3]
+        ends = ["" if low.text == "0" else low.text, high.text]
+        if arrays.dim_of(node.args[2 * axis + 2]) == dim:
+            ends[1] = ""
+        simple = all(end.isidentifier() or end.isdigit() for end in ends if end)
+        parts.append(":".join(ends) if simple else " : ".join(ends).strip())
+    return ", ".join(parts)
+
+
+def _nested(function: str, args: Sequence[Code]) -> Code:
+    found = args[0]
+    for a in args[1:]:
+        found = Code(f"{function}({found.text}, {a.text})")
+    return found
+
+
+def repeated(template: str, slot: int) -> bool:
+    """Whether an operand stands more than once."""
+    return template.count(f"{{{slot}}}") > 1
+
+
+@lru_cache(maxsize=4096)
+def _is_atom(template: str) -> bool:
+    tree = ast.parse(_PLACE.sub(r"_\1", template), mode="eval").body
+    return isinstance(tree, (ast.Call, ast.Name, ast.Attribute, ast.Subscript))
+
+
+_PLACE = re.compile(r"\{(\d+)\}")
+_SIMPLE = r"(?<![\w.)\]])([\w.]+) \*\* (-?[\w.]+)(?![\w.(\[]| \*\*)"
+_POWER = re.compile(_SIMPLE)
+
+
+def _filled(template: str, args: Sequence[Code]) -> Code:
+    """The template with its operands, bracketed where Python needs it."""
+    if all(a.atom for a in args):
+        text = template.format(*(a.text for a in args))
+    else:
+        tree = ast.parse(_PLACE.sub(r"_\1", template), mode="eval")
+        tree = _Filling([a.text for a in args]).visit(tree)
+        text = ast.unparse(tree)
+    if " ** " in text:
+        text = _POWER.sub(r"\1**\2", text)
+    return Code(text, _is_atom(template))
+
+
+class _Filling(ast.NodeTransformer):
+    def __init__(self, operands: Sequence[str]) -> None:
+        self.operands = operands
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id.startswith("_") and node.id[1:].isdigit():
+            return ast.parse(self.operands[int(node.id[1:])], mode="eval").body
+        return node
+
+
+def constant_nodes(nodes: Sequence[Expr], dimensions: Mapping[Expr, str]) -> set[Expr]:
+    """The scalars made of constants and dimensions alone."""
+    found: set[Expr] = set()
+    for node in nodes:
+        if isinstance(node, Const) or node in dimensions:
+            found.add(node)
+        elif isinstance(node, Apply) and not node.shape and all(a in found for a in node.args):
+            found.add(node)
+    return found

@@ -1,0 +1,333 @@
+"""Single assignment: one order, one name and one operation a statement.
+
+`lower` turns a program into one DAG of what is to be computed, values and derivatives;
+`schedule` lays it out. The readable module and the preallocated form are both written from
+a schedule, so a name means the same in both and in the derivation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from chainrule.core import arrays
+from chainrule.core.accumulate import cotangents
+from chainrule.core.errors import UsageError
+from chainrule.core.expr import ONE, Apply, Const, Expr, Sym, free_symbols, substitute, symbol, topological
+from chainrule.core.program import Program
+from chainrule.core.shape import shape_text
+from chainrule.lower.identifiers import Identifiers
+from chainrule.lower.kernels import Expansion
+from chainrule.lower.stable import Rewrite, stabilize
+
+Stage = Literal["forward", "backward"]
+Mode = Literal["gradient", "jacobian", "hvp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """What is to be computed, as one DAG over the inputs; nothing is ordered yet.
+
+    Attributes:
+        inputs: the symbols that need a value, in order of appearance; no dimensions.
+        outputs: the program's outputs by name.
+        results: the derivatives by name of the variable, each in the variable's shape.
+        names: what a node is called in the program or in its derivation.
+        cotangents: for nodes of the backward sweep, the node that each belongs to: the
+            derivative of the output by it.
+        rewrites: what was rewritten to be stable, in order.
+    """
+
+    inputs: tuple[Sym, ...]
+    outputs: Mapping[str, Expr]
+    results: Mapping[str, Expr]
+    names: Mapping[Expr, str]
+    cotangents: Mapping[Expr, Expr] = field(default_factory=dict)
+    rewrites: tuple[Rewrite, ...] = ()
+
+
+class Statement(NamedTuple):
+    """`name = node.op(*node.args)`: one operation, its operands names or literals.
+
+    Attributes:
+        name: an identifier of Python, assigned once.
+        node: what is computed; `Schedule.names` has the name of each argument that is not a
+            constant, a dimension or made of these.
+        stage: whether the value needs it, or only the derivatives.
+        of: for a derivative of the output by a named node, that node's name.
+        named: whether the program or the derivation calls it so.
+    """
+
+    name: str
+    node: Apply
+    stage: Stage
+    of: str = ""
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Statements in order.
+
+    Attributes:
+        lowered: what they compute, with the rows' own nodes replaced by operations.
+        inputs: identifiers by name of the input, in order.
+        statements: in order; all forward ones before all backward ones.
+        names: the identifier of each input and of each statement's node.
+        outputs, results: nodes by name, as in `Lowered`, after the replacement.
+        last_use: the number of the last statement that reads a node.
+        uses: how many statements read it, and how many outputs and results it is.
+        dimensions: where the size of a dimension is read: name of the input, axis, and the
+            dimension's text there.
+    """
+
+    lowered: Lowered
+    inputs: Mapping[str, str]
+    statements: tuple[Statement, ...]
+    names: Mapping[Expr, str]
+    outputs: Mapping[str, Expr]
+    results: Mapping[str, Expr]
+    last_use: Mapping[Expr, int]
+    uses: Mapping[Expr, int]
+
+
+def lower(
+    program: Program, wrt: Sequence[str], names: Mapping[str, Expr] | None = None
+) -> Lowered:
+    """The output and its gradient as one DAG.
+
+    Args:
+        program: with one scalar output.
+        wrt: the variables' names.
+        names: intermediates of the derivation, over the names of the program's inputs.
+
+    Raises:
+        UsageError: the output is not one scalar, or a name is none of the inputs.
+    """
+    written = statements_of(program)
+    inputs = inputs_of(program, written.values())
+    by_name = {s.name: s for s in inputs}
+    check_variables(program, wrt, by_name)
+    kept = dict(written)
+    for name, node in (names or {}).items():
+        kept.setdefault(name, node)
+    stable = stabilize([*kept.values()])
+    kept = {name: stable.new[node] for name, node in kept.items()}
+    outputs = {name: kept[name] for name in program.outputs}
+    y = scalar_output(program, outputs)
+    xs = [by_name[name] for name in wrt]
+    found = cotangents([y], [ONE], xs)
+    results = {x.name: found.get(x, arrays.zeros(x.shape)) for x in xs}
+    called: dict[Expr, str] = {}
+    for name, node in kept.items():
+        if isinstance(node, Apply):
+            called.setdefault(node, name)
+    return Lowered(
+        tuple(inputs), outputs, results, called,
+        {bar: node for node, bar in reversed(found.items()) if isinstance(bar, Apply)},
+        tuple(stable.rewrites),
+    )  # fmt: skip
+
+
+def statements_of(program: Program) -> dict[str, Expr]:
+    """Each statement over the inputs alone."""
+    known: dict[Expr, Expr] = {}
+    written: dict[str, Expr] = {}
+    for name, expression in program.assignments:
+        (written[name],) = substitute([expression], known)
+        known[symbol(name, expression.shape)] = written[name]
+    return written
+
+
+def inputs_of(program: Program, roots: Iterable[Expr]) -> list[Sym]:
+    """The symbols that need a value: no dimensions, whose sizes are read off the arrays."""
+    found = free_symbols(roots)
+    sized = {s.name for s in found if s.shape}
+    dims = set(program.dimensions) - sized
+    order = {name: i for i, name in enumerate(program.declared)}
+    inputs = [s for s in found if s.shape or s.name not in dims]
+    return sorted(inputs, key=lambda s: order.get(s.name, len(order)))
+
+
+def check_variables(
+    program: Program, wrt: Sequence[str], inputs: Mapping[str, Sym]
+) -> None:
+    """Refuse names that are no inputs of the program."""
+    for name in wrt:
+        if name in inputs:
+            continue
+        if any(name == n for n, _ in program.assignments):
+            raise UsageError(
+                f"{name} is computed by the program: it cannot be a variable",
+                hint="differentiate by an input, or leave out the statement that defines it",
+            )
+        known = ", ".join(inputs) or "none"
+        raise UsageError(f"the program has no input {name}", hint=f"its inputs: {known}")
+    if not wrt:
+        raise UsageError("no variable to differentiate by", hint="name one: wrt=['W']")
+    if len(set(wrt)) < len(wrt):
+        raise UsageError("a variable is named twice", hint="name each once")
+
+
+def scalar_output(program: Program, outputs: Mapping[str, Expr]) -> Expr:
+    """The one scalar output; UsageError where there are several or it is an array."""
+    if len(outputs) == 1:
+        ((name, node),) = outputs.items()
+        if not node.shape:
+            return node
+        what = f"{name} is a {shape_text(node.shape)}"
+    else:
+        what = f"there are {len(outputs)} outputs"
+    raise UsageError(
+        f"{what}: a gradient is of one scalar", hint="ask for the Jacobian: mode='jacobian'"
+    )
+
+
+def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
+    """Order the DAG: the value as the program says it, each derivative as early as it can be.
+
+    Args:
+        lowered: from `lower`.
+        taken: identifiers that the names must not be.
+    """
+    expansion = Expansion()
+    roots = [*lowered.outputs.values(), *lowered.names, *lowered.cotangents, *lowered.results.values()]
+    expansion.run(roots)
+    new = expansion.new
+    outputs = {name: new[node] for name, node in lowered.outputs.items()}
+    results = {name: new[node] for name, node in lowered.results.items()}
+    called = {}
+    for node, name in lowered.names.items():
+        called.setdefault(new[node], name)
+
+    order: list[Expr] = []
+    seen: set[Expr] = set()
+    wanted = _below([*outputs.values(), *results.values()])
+    # In the order of the program's statements, where the value needs them.
+    needed = _below(outputs.values())
+    for node in [*(n for n in called if n in needed), *outputs.values()]:
+        _visit(node, order, seen)
+    forward = len(order)
+    for node in _backward(new, lowered, wanted, results):
+        _visit(node, order, seen)
+
+    bars: dict[Expr, Expr] = {}
+    for bar, of in lowered.cotangents.items():
+        if not isinstance(of, Sym):
+            bars.setdefault(new[bar], new[of])
+    names, statements = _named(lowered, order, forward, called, bars, expansion, results, taken)
+    uses: Counter[Expr] = Counter()
+    last_use: dict[Expr, int] = {}
+    for i, statement in enumerate(statements):
+        for argument in _operands(statement.node):
+            uses[argument] += 1
+            last_use[argument] = i
+    for node in (*outputs.values(), *results.values()):
+        uses[node] += 1
+        last_use[node] = len(statements)
+    inputs = {s.name: names[s] for s in lowered.inputs}
+    return Schedule(
+        lowered, inputs, tuple(statements), names, outputs, results, last_use, uses
+    )  # fmt: skip
+
+
+def is_size(node: Expr) -> bool:
+    """Whether it is made of constants and dimensions only, decided one level deep."""
+    return isinstance(node, Const) or (isinstance(node, Sym) and not node.shape)
+
+
+def _operands(node: Apply) -> list[Expr]:
+    return [a for a in node.args if not isinstance(a, Const)]
+
+
+def _below(roots: Iterable[Expr]) -> set[Expr]:
+    seen: set[Expr] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.args)
+    return seen
+
+
+def _visit(root: Expr, order: list[Expr], seen: set[Expr]) -> None:
+    """Append the applications below the root that are not there yet, arguments first."""
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        node, left = stack.pop()
+        if left:
+            order.append(node)
+        elif node not in seen and isinstance(node, Apply):
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((a, False) for a in reversed(node.args))
+
+
+def _backward(
+    new: Mapping[Expr, Expr], lowered: Lowered, wanted: set[Expr], results: Mapping[str, Expr]
+) -> list[Expr]:
+    """The nodes of the backward sweep in order, each result as soon as it can be had.
+
+    What a result needs is then needed no longer.
+    """
+    sweep = [new[bar] for bar, of in reversed(lowered.cotangents.items()) if not isinstance(of, Sym)]
+    place: dict[Expr, int] = {}
+    for bar in sweep:
+        if bar in wanted:
+            place.setdefault(bar, len(place))
+    latest: dict[Expr, int] = {}
+    for node in topological(results.values()):
+        latest[node] = max((place.get(node, -1), *(latest[a] for a in node.args)))
+    after: dict[int, list[Expr]] = {}
+    for result in results.values():
+        after.setdefault(latest[result], []).append(result)
+    order = after.pop(-1, [])
+    for bar, i in place.items():
+        order.append(bar)
+        order += after.get(i, [])
+    return order
+
+
+def _named(
+    lowered: Lowered,
+    order: Sequence[Expr],
+    forward: int,
+    called: Mapping[Expr, str],
+    bars: Mapping[Expr, Expr],
+    expansion: Expansion,
+    results: Mapping[str, Expr],
+    taken: Iterable[str],
+) -> tuple[dict[Expr, str], list[Statement]]:
+    identifiers = Identifiers(taken)
+    names: dict[Expr, str] = {s: identifiers.fresh(s.name) for s in lowered.inputs}
+    given = {node: identifiers.fresh(name) for node, name in called.items()}
+    by_result = {node: name for name, node in reversed(results.items())}
+    statements: list[Statement] = []
+    for i, node in enumerate(order):
+        assert isinstance(node, Apply)
+        of = ""
+        stage: Stage = "forward" if i < forward else "backward"
+        if node in given:
+            name = given[node]
+        elif stage == "backward" and node in by_result:
+            of = by_result[node]
+            name = identifiers.fresh(f"{names[symbol_of(lowered, of)]}_bar")
+        elif stage == "backward" and node in bars and bars[node] in names:
+            of = names[bars[node]]
+            name = identifiers.fresh(f"{of}_bar")
+        elif node in expansion.hints and expansion.hints[node][0] in names:
+            base, suffix = expansion.hints[node]
+            name = identifiers.fresh(f"{names[base]}_{suffix}")
+        else:
+            name = identifiers.numbered("u" if stage == "forward" else "t")
+        names[node] = name
+        statements.append(Statement(name, node, stage, of, node in given))
+    return names, statements
+
+
+def symbol_of(lowered: Lowered, name: str) -> Sym:
+    """The input of this name."""
+    return next(s for s in lowered.inputs if s.name == name)

@@ -1,0 +1,210 @@
+"""Formulas in MathML Core, which browsers draw by themselves.
+
+W3C, *MathML Core* (2025). Rows are not wrapped, so that a long sum is no deep tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chainrule.core.greek import GREEK_LETTERS
+from chainrule.render.boxes import Box, emit, split_name
+
+_GREEK_SIGNS = {word: sign for sign, word in GREEK_LETTERS.items()}
+_SIGNS = {
+    "-": "−", " - ": "−", " <= ": "≤", " >= ": "≥", " != ": "≠", " == ": "=", " <- ": "←",
+    "'": "⊤",
+}  # fmt: skip
+_TIMES = {"": "\u2062", r"\cdot": "⋅", r"\odot": "⊙", r"\oslash": "⊘"}
+_CONSTANTS = {"pi": "π", "Σ": "∑"}
+_DELIMITERS = {
+    "abs": ("|", "|"), "floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉"), "norm": ("‖", "‖"),
+    "dot": ("⟨", "⟩"),
+}  # fmt: skip
+_COMMA = '<mo separator="true">,</mo>'
+_THIN = '<mspace width="0.1em"/>'
+_APPLY = "<mo>\u2061</mo>"
+
+
+def mathml(box: Box) -> str:
+    """A layout as one `math` element.
+
+    >>> from chainrule.core.expr import symbol
+    >>> from chainrule.render.layout import layout
+    >>> print(mathml(layout(symbol("x1"))))
+    <math><msub><mi>x</mi><mn>1</mn></msub></math>
+    """
+    return f"<math>{emit(box, _draw)}</math>"
+
+
+def escape(words: str) -> str:
+    """Words without what HTML would act on."""
+    # Not the standard library's, which reads a table of all entities when it is imported.
+    for sign, entity in (("&", "amp"), ("<", "lt"), (">", "gt"), ('"', "quot"), ("'", "#39")):
+        words = words.replace(sign, f"&{entity};")
+    return words
+
+
+def _name(box: Box, above: Sequence[Box | str] = ()) -> tuple[Box | str, ...]:
+    """A name with what stands below the line, and above it."""
+    kind = ' class="array"' if box.kind == "array" else ""
+    head, index, primes = split_name(box.text)
+    shown: tuple[Box | str, ...] = (f"<mi{kind}>{_letters(head)}</mi>",)
+    if primes:
+        shown = ("<msup>", *shown, f"<mo>{'′' * primes}</mo></msup>")
+    below = f"<mn>{index}</mn>" if index.isdigit() else f"<mi>{_letters(index)}</mi>"
+    if above and index:
+        return ("<msubsup>", *shown, below, *_row(*above), "</msubsup>")
+    if above:
+        return ("<msup>", *shown, *_row(*above), "</msup>")
+    return ("<msub>", *shown, below, "</msub>") if index else shown
+
+
+def _letters(text: str) -> str:
+    shown = _GREEK_SIGNS.get(text, text)
+    return (
+        escape("".join(c if c.isprintable() and c != " " else "\ufffd" for c in shown)) or "\ufffd"
+    )
+
+
+def _row(*items: Box | str) -> tuple[Box | str, ...]:
+    """One argument of an element that counts them."""
+    return ("<mrow>", *items, "</mrow>")
+
+
+def _bracketed(opening: str, closing: str, items: Iterable[Box | str]) -> tuple[Box | str, ...]:
+    return _row(f'<mo fence="true">{opening}</mo>', *items, f'<mo fence="true">{closing}</mo>')
+
+
+def _draw(box: Box) -> Iterable[Box | str]:
+    parts = box.parts
+    match box.kind:
+        case "row":
+            return parts
+        case "either":
+            return (parts[1],)
+        case "number":
+            return (_number(box.text),)
+        case "symbol" | "array":
+            return _name(box)
+        case "constant":
+            return (_constant(box),)
+        case "sign":
+            return (_sign(box),)
+        case "times":
+            if box.latex == r"\,":
+                return ('<mspace width="0.17em"/>',)
+            return (f"<mo>{_TIMES[box.latex]}</mo>",)
+        case "fraction":
+            return ("<mfrac>", *_row(parts[0]), *_row(parts[1]), "</mfrac>")
+        case "derivative":
+            d = "<mi>d</mi>" if box.latex == "d" else "<mo>∂</mo>"
+            return ("<mfrac>", *_row(d, parts[0]), *_row(d, parts[1]), "</mfrac>")
+        case "power":
+            above = ("<mo>⊙</mo>",) if box.latex else ()
+            if parts[0].kind in ("symbol", "array"):
+                return _name(parts[0], (*above, parts[1]))
+            return ("<msup>", *_row(parts[0]), *_row(*above, parts[1]), "</msup>")
+        case "script":
+            return ("<msub>", *_row(parts[0]), *_row(parts[1]), "</msub>")
+        case "root" if box.latex == r"\sqrt":
+            return ("<msqrt>", *parts, "</msqrt>")
+        case "root":
+            return ("<mroot>", *_row(*parts), "<mn>3</mn></mroot>")
+        case "exponential" if box.latex == "e":
+            return ("<msup><mi>e</mi>", *_row(*parts), "</msup>")
+        case "exponential":
+            return (_THIN, "<mi>exp</mi>", _APPLY, *_bracketed("(", ")", parts))
+        case "logarithm":
+            head = (_THIN, "<msub><mi>log</mi>", *_row(parts[1]), "</msub>", _APPLY)
+            return (*head, *_bracketed("(", ")", parts[:1]))
+        case "delimited":
+            return _bracketed(*_DELIMITERS[box.text], _between(parts))
+        case "fence":
+            return parts if box.text == "line" else _bracketed("(", ")", parts)
+        case "call":
+            return (_THIN, _head(box), _APPLY, *_bracketed("(", ")", _between(parts)))
+        case "applied":
+            return _applied(box)
+        case "part":
+            return (parts[0], *_bracketed("[", "]", _between(parts[1:])))
+        case "cases":
+            return _cases(parts)
+        case "matrix":
+            return _bracketed("[", "]", _table(parts, max(1, int(box.text))))
+        case "lines":
+            return _table(parts, 1, ' class="lines"')
+    raise ValueError(box.kind)
+
+
+def _number(text: str) -> str:
+    digits = escape(text.lstrip("-").replace("e", "×10^"))
+    mantissa, power, exponent = digits.partition("×10^")
+    shown = f"<mn>{mantissa}</mn>"
+    if power:
+        shown += f"<mo>×</mo><msup><mn>10</mn><mn>{exponent.replace('-', '−')}</mn></msup>"
+    return f"<mrow><mo>−</mo>{shown}</mrow>" if text.startswith("-") else shown
+
+
+def _constant(box: Box) -> str:
+    shown = escape(_CONSTANTS.get(box.text, box.text))
+    if shown in ("∑", "∂"):
+        return f"<mo>{shown}</mo>"
+    upright = ' mathvariant="normal"' if shown in ("∇", "π") else ""
+    return f"<mi{upright}>{shown}</mi>"
+
+
+def _sign(box: Box) -> str:
+    if box.text == ", ":
+        return _COMMA
+    words = box.text.strip()
+    if words.isalpha():
+        return f"<mtext>{words}&nbsp;</mtext>"
+    return f"<mo>{escape(_SIGNS.get(box.text, words))}</mo>"
+
+
+def _head(box: Box) -> str:
+    if box.latex == r"\Gamma":
+        return '<mi mathvariant="normal">Γ</mi>'
+    head, _, base = box.latex.partition("_{")
+    if base and head == r"\log":
+        return f"<msub><mi>log</mi><mn>{base.rstrip('}')}</mn></msub>"
+    return f"<mi>{escape(box.text)}</mi>"
+
+
+def _applied(box: Box) -> tuple[Box | str, ...]:
+    head, *arguments = box.parts
+    shown: tuple[Box | str, ...] = (head,)
+    if box.latex.startswith("^"):
+        orders = escape(box.latex.strip("^{}"))
+        shown = ("<msup>", *_row(head), f"<mtext>{orders}</mtext></msup>")
+    elif box.latex:
+        shown = ("<msup>", *_row(head), f"<mo>{'′' * len(box.latex)}</mo></msup>")
+    return (*shown, _APPLY, *_bracketed("(", ")", _between(tuple(arguments))))
+
+
+def _cases(parts: tuple[Box, ...]) -> tuple[Box | str, ...]:
+    items: list[Box | str] = []
+    for i in range(0, len(parts), 2):
+        items += ["<mtr><mtd>", parts[i], "</mtd><mtd>"]
+        if i + 1 < len(parts):
+            items += ["<mtext>if&nbsp;</mtext>", parts[i + 1]]
+        else:
+            items.append("<mtext>otherwise</mtext>")
+        items.append("</mtd></mtr>")
+    return _row('<mo fence="true">{</mo><mtable class="cases">', *items, "</mtable>")
+
+
+def _table(parts: tuple[Box, ...], columns: int, attributes: str = "") -> tuple[Box | str, ...]:
+    items: list[Box | str] = []
+    for i, part in enumerate(parts):
+        items += ["<mtr>" if i % columns == 0 else "", "<mtd>", part, "</mtd>"]
+        items.append("</mtr>" if (i + 1) % columns == 0 else "")
+    return (f"<mtable{attributes}>", *items, "</mtable>")
+
+
+def _between(parts: tuple[Box, ...]) -> tuple[Box | str, ...]:
+    items: list[Box | str] = []
+    for i, part in enumerate(parts):
+        items += [_COMMA, part] if i else [part]
+    return tuple(items)
