@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         symbols,
         vjp,
     )
+    from chainrule.compiled import GradientFunction, compile
     from chainrule.core.errors import ChainruleError, UsageError
     from chainrule.fully_connected import Network, mlp
 
@@ -32,11 +33,13 @@ _ELSEWHERE = {  # what is not in chainrule.api
     "chainrule.answers": (
         "Verdict", "Worked", "batch_as", "check", "check_batch", "check_steps",
     ),
+    "chainrule.compiled": ("GradientFunction", "compile"),
     "chainrule.fully_connected": ("Network", "mlp"),
 }  # fmt: skip
 __all__ = [
     "ChainruleError",
     "Derivation",
+    "GradientFunction",
     "Network",
     "UsageError",
     "Verdict",
@@ -45,6 +48,7 @@ __all__ = [
     "check",
     "check_batch",
     "check_steps",
+    "compile",
     "derive",
     "directional",
     "gradient",

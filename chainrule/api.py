@@ -11,11 +11,12 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any, Literal, TextIO
 
+from chainrule import checking, render
 from chainrule.checking import verify as oracles
 from chainrule.checking.joints import joints
 from chainrule.checking.numbers import at_point
 from chainrule.checking.to_sympy import to_sympy
-from chainrule.core.errors import ChainruleError, DomainError, UsageError
+from chainrule.core.errors import ChainruleError, DomainError, UnsupportedError, UsageError
 from chainrule.core.expr import Expr, Number, free_symbols, symbol
 from chainrule.derivation.build import build
 from chainrule.derivation.steps import Derivation as Data
@@ -40,9 +41,9 @@ from chainrule.inputs import (
     point_of,
     program_of,
 )
-from chainrule.render import html, json_io, latex_page, markdown, terminal
+from chainrule.render import json_io, latex_page, markdown, terminal
 from chainrule.render.latex import latex as latex_of
-from chainrule.render.page import page, verification_block
+from chainrule.render.page import page, result_rows, verification_block
 from chainrule.render.text import text
 from chainrule.syntax.names import canonical_name
 from chainrule.syntax.parser import parse, parse_symbols
@@ -91,7 +92,15 @@ class Derivation:
 
     @property
     def expression(self) -> str:
-        """The result in the language: an expression, or a matrix `[a, b; c, d]`."""
+        """The result in the language: an expression, or a matrix `[a, b; c, d]`.
+
+        Of several variables of an array program `W: …; b: …`.
+        """
+        if self.data.result.blocks:
+            wrt = self.data.result.wrt
+            shown = {name: text(block.expression) for name, block in wrt.items()}
+            lone = len(shown) == 1
+            return "; ".join(e if lone else f"{name}: {e}" for name, e in shown.items())
         entries = self.data.result.entries
         alone = len(entries) == len(entries[0]) == 1
         return text(entries[0][0] if alone else Matrix(entries))
@@ -148,13 +157,17 @@ class Derivation:
 
     def html(self) -> str:
         """A page for a browser, complete in itself: mathematics as MathML, light and dark."""
-        return html.html(page(self.data, self.verification))
+        return render.html.html(page(self.data, self.verification))
 
     def json(self) -> str:
         """One JSON object, schema `chainrule/derivation/1`."""
         return json_io.to_json(self.data, self.verification)
 
     def _repr_latex_(self) -> str:
+        if self.data.result.blocks:
+            rows = [(row.left, *row.right) for row in result_rows(self.data)]
+            lines = [" = ".join(latex_of(p) for p in row if p is not None) for row in rows]
+            return "$\\displaystyle " + r" \qquad ".join(lines) + "$"
         entries = self.data.result.entries
         alone = len(entries) == len(entries[0]) == 1
         shown = latex_of(entries[0][0] if alone else Matrix(entries))
@@ -164,15 +177,26 @@ class Derivation:
         return f"$\\displaystyle {shown}$"
 
     def sympy(self) -> Any:
-        """The result as a SymPy expression, or a Matrix, over plain symbols."""
+        """The result as a SymPy expression, or a Matrix, over plain symbols.
+
+        Raises:
+            UnsupportedError: it is over vectors or matrices.
+        """
+        if self.data.result.blocks:
+            raise UnsupportedError(
+                "SymPy has no expressions for arrays of any size",
+                hint="call the derivation with arrays for numbers, or use its text",
+            )
         return to_sympy(self.data.result.entries)
 
-    def __call__(self, **values: Number) -> Any:
+    def __call__(self, **values: Any) -> Any:
         """The result at a point.
 
         Returns:
-            A float where there is one output and one variable, else a dictionary from the
-            variable to an array: of shape () for one output, (m,) for m outputs.
+            A float where there is one output and one variable, both scalars, else a dictionary
+            from the variable to an array: of shape () for one output, (m,) for m outputs. For
+            arrays see `chainrule.checking.array_results.value_of`: a gradient has the shape of
+            the variable, a Jacobian the axes of the output, then those of the variable.
 
         Raises:
             UsageError: a name has no value. DomainError: the result is not a real number there.
@@ -183,6 +207,8 @@ class Derivation:
         d = self.data
         known = set(known_names(d.program))
         values = {n if n in known else canonical_name(n): v for n, v in values.items()}
+        if d.result.blocks:
+            return checking.array_results.value_of(d, values)
         entries = d.result.entries
         roots = [e for row in entries for e in row]
         missing = [s.name for s in free_symbols(roots) if s.name not in values]

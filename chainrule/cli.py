@@ -173,7 +173,8 @@ def _add_network(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--backprop", action="store_true", help="show the equations of backpropagation")
     add("--compile", action="store_true", help="show the gradient code")
     add("--dtype", choices=("float64", "float32"), default="float64", help="of the code")
-    add("--format", choices=("text", "latex", "markdown", "json", "chain", "python"), default=None,
+    add("--format", default=None,
+        choices=("text", "latex", "markdown", "html", "json", "chain", "python"),
         help="text unless -o says otherwise; chain: the program, python: the code")  # fmt: skip
     add("-o", "--output", default="", metavar="FILE", help="its ending picks the format")
 
@@ -287,6 +288,7 @@ def _network(args: argparse.Namespace) -> int:
         "text": lambda: net.text(**parts),
         "latex": lambda: net.latex(**parts),
         "markdown": lambda: net.markdown(**parts),
+        "html": lambda: net.html(**parts),
         "json": lambda: net.json(**parts),
         "chain": lambda: net.source,
         "python": lambda: net.compile(args.dtype).source,

@@ -5,43 +5,152 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from chainrule.core.errors import UsageError
+import numpy as np
+
+from chainrule.core.errors import ShapeError, UsageError
+from chainrule.core.expr import Expr, substitute, symbol
+from chainrule.core.program import Program
+from chainrule.core.shape import affine, shape_text, size_of
 from chainrule.derivation.build import resolve_variables
+from chainrule.derivation.cut import cut
 from chainrule.inputs import Names, Source, names_of, program_of
+from chainrule.lower.bound import Bound, bind
 from chainrule.lower.load import load
 from chainrule.lower.numpy_source import RESERVED, Module
-from chainrule.lower.schedule import Mode, lower, schedule
+from chainrule.lower.schedule import Mode, Schedule, lower, schedule
 from chainrule.render.text import text
+from chainrule.syntax.names import canonical_name
 
 Dtype = Literal["float32", "float64"]
+DTYPES = ("float32", "float64")
 
 
 class GradientFunction:
     """A compiled program: call it with a value for each input.
 
+    Attributes:
+        program: what was compiled.
+        wrt: the variables, in order.
+        dtype: of the code; None: that of the arrays it is called with.
+        source: the text of the module, which can be imported without chainrule.
+        schedule: the statements that the module was written from.
+
     >>> step = compile("x*exp(x^2)")
-    >>> value, grads = step(x=0.0)
-    >>> grads["x"]
-    1.0
+    >>> step(x=0.0)
+    (0.0, {'x': 1.0})
     """
 
-    def __init__(self, program: Any, wrt: Sequence[str], dtype: Dtype | None) -> None:
+    def __init__(self, program: Program, wrt: Sequence[str], dtype: Dtype | None) -> None:
         self.program, self.wrt, self.dtype = program, tuple(wrt), dtype
-        self.schedule = schedule(lower(program, wrt), RESERVED)
-        self.source = Module(self.schedule, text, dtype or "").write()
+        self.schedule: Schedule = schedule(lower(program, wrt, _lesson(program, wrt)), RESERVED)
+        self._module = Module(self.schedule, text, dtype or "")
+        self.source: str = self._module.write()
         self._functions = load(self.source)
 
-    def __call__(self, **values: Any) -> Any:
-        """The value and the gradients by name."""
-        return self._functions["value_and_grad"](**self._arguments(values))
+    def __repr__(self) -> str:
+        outputs = ", ".join(self.schedule.outputs)
+        return f"<GradientFunction: {outputs} and its gradient by {', '.join(self.wrt)}>"
 
-    def value(self, **values: Any) -> Any:
+    def __call__(self, **values: Any) -> Any:
+        """The value, and the gradients by name of the variable.
+
+        Each gradient has the shape of its variable; of a scalar it is a float, or an array of
+        shape () where the program has arrays.
+
+        Raises:
+            UsageError: an input has no value, or a name is none.
+            ShapeError: a value does not fit.
+        """
+        value, grads = self._functions["value_and_grad"](**self._arguments(values))
+        return value, {name: grads[name] for name in self.wrt}
+
+    def value(self, **values: Any) -> float:
         """The value alone."""
-        return self._functions["value"](**self._arguments(values))
+        found: float = self._functions["value"](**self._arguments(values))
+        return found
+
+    def bind(self, *, fast_tanh: bool = False, copy: bool = False, **sizes: int) -> Bound:
+        """The form that allocates its memory once, for dimensions of these sizes.
+
+        The gradients that it returns are the same arrays each time: the next call writes over
+        them. `batch` is the size of the one named dimension there is.
+
+        Args:
+            fast_tanh: tanh accurate to the rounding of 1, twice as fast.
+            copy: return arrays of their own with each call.
+            sizes: of the named dimensions.
+
+        Raises:
+            UsageError: a dimension has no size, or none of this name is there.
+
+        >>> import numpy as np
+        >>> step = compile("X: matrix(N, 2); w: vector(2); mean((X @ w)^2)", wrt=["w"])
+        >>> bound = step.bind(N=3)
+        >>> bound(X=np.ones((3, 2)), w=np.ones(2))
+        (4.0, {'w': array([4., 4.])})
+        """
+        return bind(self.schedule, sizes, self.dtype or "float64", fast_tanh=fast_tanh, copy=copy)
 
     def _arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        inputs = self.schedule.inputs
-        return {inputs[name]: value for name, value in values.items()}
+        """The values by the code's own names, as arrays of one dtype."""
+        inputs = {s.name: s for s in self.schedule.lowered.inputs}
+        given = {n if n in inputs else canonical_name(n): v for n, v in values.items()}
+        for name in given:
+            if name not in inputs:
+                raise UsageError(f"{name} is no input", hint=f"the inputs: {', '.join(inputs)}")
+        for name in inputs:
+            if name not in given:
+                raise UsageError(f"{name} has no value", hint=f"call it with {name}=…")
+        dtype = self.dtype or _common([np.asarray(v) for v in given.values() if np.ndim(v)])
+        converted = {}
+        for name, symbol in inputs.items():
+            try:
+                array = np.asarray(given[name], dtype=dtype)
+            except (TypeError, ValueError):
+                raise UsageError(f"the value of {name} is no array of numbers") from None
+            if array.ndim != len(symbol.shape):
+                raise ShapeError(
+                    f"{name} is a {shape_text(symbol.shape)}, and its value has the shape "
+                    f"{array.shape}", shapes=(symbol.shape,),
+                )  # fmt: skip
+            converted[name] = array if symbol.shape else array[()]
+        self._fit(converted)
+        return {self._module.inputs[name]: value for name, value in converted.items()}
+
+    def _fit(self, values: Mapping[str, Any]) -> None:
+        """Refuse arrays whose dimensions do not agree."""
+        inputs = self.schedule.lowered.inputs
+        sizes: dict[str, int] = {}
+        for symbol in inputs:
+            for dim, size in zip(symbol.shape, np.shape(values[symbol.name]), strict=True):
+                if isinstance(dim, str) and dim.isidentifier():
+                    sizes.setdefault(dim, size)
+        for symbol in inputs:
+            found = np.shape(values[symbol.name])
+            known = all(name in sizes for d in symbol.shape for name in affine(d) if name)
+            expected = tuple(size_of(d, sizes) for d in symbol.shape) if known else found
+            if found != expected:
+                where = ", ".join(f"{n} = {k}" for n, k in sizes.items())
+                raise ShapeError(
+                    f"{symbol.name} has the shape {found}, not {expected}",
+                    shapes=(symbol.shape,), hint=f"the other arrays say {where}" if where else "",
+                )  # fmt: skip
+
+
+def _lesson(program: Program, wrt: Sequence[str]) -> dict[str, Expr]:
+    """The intermediates of the derivation, over the program's inputs."""
+    known: dict[Expr, Expr] = {}
+    found: dict[str, Expr] = {}
+    for name, expression, _ in cut(program, wrt):
+        (written,) = substitute([expression], known)
+        known[symbol(name, expression.shape)] = found[name] = written
+    return found
+
+
+def _common(arrays: Sequence[np.ndarray[Any, Any]]) -> str:
+    """float32 where every array of floats is no wider, else float64."""
+    floats = [a.dtype for a in arrays if a.dtype.kind == "f"]
+    return "float32" if floats and all(d.itemsize <= 4 for d in floats) else "float64"
 
 
 def compile(
@@ -55,4 +164,6 @@ def compile(
 ) -> GradientFunction:
     """Gradient code of a program."""
     program = program_of(source, latex_input, strict)
+    if dtype is not None and dtype not in DTYPES:
+        raise UsageError(f"dtype {dtype!r}", hint="float32 or float64")
     return GradientFunction(program, resolve_variables(program, names_of(wrt)), dtype)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
 from chainrule import api
+from chainrule.compiled import Dtype, GradientFunction, compile
 from chainrule.inputs import Names
 from chainrule.network import page as pages
 from chainrule.network.architecture import Architecture
 from chainrule.network.initial import initial
-from chainrule.render import latex_page, markdown, terminal
+from chainrule.render import html, latex_page, markdown, terminal
 from chainrule.render.blocks import Block, Heading, Listing, Page
 
 if TYPE_CHECKING:
@@ -44,6 +46,35 @@ class Network(Architecture):
         """The derivation of the loss's gradients, by all parameters unless `wrt` says which."""
         return api.derive(self.program, wrt or list(self.parameters), **options)
 
+    def compile(self, dtype: Dtype | None = "float64") -> GradientFunction:
+        """Gradient code of the loss: `step(X=…, Y=…, W1=…, …)` gives it and its gradients.
+
+        `dtype` is that of the preallocated form; the readable one keeps its arguments'.
+        """
+        return compile(self.program, list(self.parameters), dtype=dtype)
+
+    def predict(self, X: Any, **parameters: Any) -> np.ndarray[Any, Any]:
+        """What the network says of the examples in the rows of X, shape (len(X), sizes[-1]).
+
+        Probabilities where the loss takes logits; the values of the last layer elsewhere.
+
+        Raises:
+            UsageError: a parameter has no value. ShapeError: one does not fit.
+        """
+        import numpy as np
+
+        examples = np.asarray(X)
+        weights = np.zeros((*examples.shape[:1], self.sizes[-1]), examples.dtype)
+        _, found = self._prediction(X=examples, C=weights, **parameters)
+        predicted: np.ndarray[Any, Any] = found["C"]
+        return predicted
+
+    @cached_property
+    def _prediction(self) -> GradientFunction:
+        # The gradient of sum(C .* P) by C is P.
+        declared = f"C: matrix(N, {self.sizes[-1]})\n"
+        return compile(f"{declared}{self.prediction_source}sum(C .* P)", "C")
+
     def __repr__(self) -> str:
         sizes = "-".join(map(str, self.sizes))
         return f"<Network {sizes}: {self.parameter_count:,} parameters, {self.loss}>"
@@ -51,7 +82,7 @@ class Network(Architecture):
     def __str__(self) -> str:
         return self.text()
 
-    def page(self, backprop: bool = False, code: bool = False, dtype: str = "float64") -> Page:
+    def page(self, backprop: bool = False, code: bool = False, dtype: Dtype = "float64") -> Page:
         """Layers, loss and program; the equations of backpropagation; the gradient code."""
         blocks: list[Block] = []
         if backprop:
@@ -73,7 +104,11 @@ class Network(Architecture):
         """Markdown with GitHub's `$…$`; `parts` as of `page`."""
         return markdown.markdown(self.page(**parts))
 
-    def json(self, backprop: bool = False, code: bool = False, dtype: str = "float64") -> str:
+    def html(self, **parts: Any) -> str:
+        """One HTML file that needs nothing else; `parts` as of `page`."""
+        return html.html(self.page(**parts))
+
+    def json(self, backprop: bool = False, code: bool = False, dtype: Dtype = "float64") -> str:
         """One JSON object, schema `chainrule/network/1`."""
         shown = pages.to_dict(self)
         if backprop:

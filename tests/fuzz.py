@@ -22,7 +22,8 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import count as count_up
 from pathlib import Path
 from types import FrameType
 
@@ -176,17 +177,6 @@ def mutated(text: str, others: list[str], rng: random.Random) -> str:
     return "".join(words)[:4000]
 
 
-def inputs(seed: int) -> Iterator[str]:
-    """Inputs without end, mutated from the corpus and from what was read of them."""
-    rng = random.Random(seed)
-    known = corpus()
-    while True:
-        text = mutated(rng.choice(known), known, rng)
-        yield text
-        if rng.random() < 0.02:
-            known[rng.randrange(len(SEEDS), len(known))] = text
-
-
 # ------------------------------------------------------------------------- runs
 
 
@@ -203,14 +193,23 @@ def plain(count: float, seconds: float, seed: int) -> int:
     outcomes: Counter[str] = Counter()
     broken = 0
     start = time.monotonic()
-    for number, text in enumerate(inputs(seed)):
+    rng, known = random.Random(seed), corpus()
+    originals = len(known)
+    for number in count_up():
         if number >= count or time.monotonic() - start > seconds:
             break
+        text = mutated(rng.choice(known), known, rng)
         outcome, trace = guarded(text)
         outcomes[outcome] += 1
         if trace:
             broken += 1
             keep(text, trace)
+        elif outcome not in ("not read", "read") and len(text) < 400:
+            # Mutants of a program that is derived are more often programs than others are.
+            if len(known) < 3 * originals:
+                known.append(text)
+            else:
+                known[rng.randrange(originals, len(known))] = text
         if not number % 200 and sys.stderr.isatty():
             print(f"\r{number:,} inputs, {broken} broken", end="", file=sys.stderr, flush=True)
     print(json.dumps({"inputs": sum(outcomes.values()), **outcomes}))

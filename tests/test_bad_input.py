@@ -127,11 +127,11 @@ a hidden character (U+0000 control character) is not part of the language
     (
         "W: matrix(m, n); W @ x",
         """\
-`W` is declared an array: vectors and matrices are not read yet
+`@` is for vectors and matrices: `W` is matrix(m, n), `x` is a scalar
   |
 1 | W: matrix(m, n); W @ x
-  | ^
-  = declare scalars, one for each entry""",
+  |                  ^   ^
+  = declare it above: x: vector(n)""",
     ),
     (
         "sqr(x) + 1",
@@ -223,6 +223,16 @@ DEEP, LONG = 100_000, 10_000
         ("+".join(f"2a{i}" for i in range(LONG)), True),
         ("max(" + "x," * LONG + "x)", True),
         ("x " * LONG, True),
+        ("x: (n)\n" + "@".join(["x"] * LONG), False),
+        ("A: (n, n)\n" + "@".join(["A"] * LONG), True),
+        ("A: (n, n)\n" + "(" * LONG + "A" + ")'" * LONG, True),
+        ("A: (n, n)\nA" + "[0]" * LONG, False),
+        ("A: (n, n)\n" + "A[" * LONG + "0" + "]" * LONG, False),
+        ("A: (n, n)\n" + "(A)[" * LONG + "0" + "]" * LONG, False),
+        ("A: (n, n)\n" + "‖A‖" * LONG, True),
+        ("A: (n, n)\n" + "concat(" * LONG + "A" + ", A)" * LONG, True),
+        ("x: (n)\n" * LONG, False),
+        ("x: (" + "n, " * LONG + "n); x", False),
         ("(" * LONG, False),
         (")" * LONG, False),
         ("|" * LONG + "x", False),
@@ -256,15 +266,19 @@ def test_large_texts(text: str, reads: bool) -> None:
 _WORDS = """
 x y f g1 θ e pi sin ln max log_2 gamma xy if else otherwise d dx dy ∂ d/dx 1 2 0.5 1e3 + - * / ^
 ** ( ) [ ] { } | ⌊ ⌋ √ ∛ , ; : = == < >= -> ' ² ⁻¹ ! @ . _ # ° f(x) x: scalar
+.* ⊙ .^ ./ .T ⊤ ‖ ‖_2 [0] [:, 1] [1:n] sum( axis=0 A w n A: matrix(n, n) w: vector(n)
 """
 _COMMANDS = r"""
 \frac \sqrt \sqrt[3] { } {x} ^ _ _{12} \left( \right) \left| \right| \sin \ln \log_ \theta \pi x
 y 2 12 + - \cdot / = < \le & \\ \begin{cases} \end{cases} \text{if} \text{otherwise} \partial d
 \mathrm{loss} \operatorname{sigmoid} \frac{d}{dx} \prime ' | [ ] , \, $
-\foo \Gamma \begin{align} \max
+\foo \Gamma \begin{align} \max \mathbf{A} w ^\top \odot \| \lVert \rVert \det \boldsymbol
 """
 WORDS = st.sampled_from([*_WORDS.split(), "\n", "\t"])
 COMMANDS = st.sampled_from(_COMMANDS.split())
+
+
+ARRAYS = "A: matrix(n, n), w: vector(n)\n"
 
 
 def check(text: str, latex: bool | None = None) -> None:
@@ -310,6 +324,11 @@ def test_any_words(text: str) -> None:
     check(text)
 
 
+@given(st.lists(WORDS, max_size=14).map(" ".join))
+def test_any_words_about_arrays(text: str) -> None:
+    check(ARRAYS + text)
+
+
 @given(st.lists(WORDS, max_size=14).map("".join))
 def test_any_words_without_spaces(text: str) -> None:
     check(text)
@@ -318,3 +337,4 @@ def test_any_words_without_spaces(text: str) -> None:
 @given(st.lists(COMMANDS, max_size=14).map(" ".join))
 def test_any_latex(text: str) -> None:
     check(text, latex=True)
+    check(ARRAYS + text, latex=True)

@@ -1,13 +1,18 @@
 """Errors in published lecture notes that are about a derivative are found; right lines pass.
 
-The notes' formulas over vectors are written out for single components here.
+The notes' formulas over vectors are also written out for single components here. Those about
+networks (parameter counts, scales of initial weights) are in test_network.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from array_points import numbers
 
 import chainrule as cr
+from chainrule.core.expr import ZERO, substitute, symbol
+from chainrule.derivation.simplify import simplify
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,62 @@ def test_errata(program: str, wrt: str, claimed: str, correct: bool) -> None:
     verdict = cr.check(program, claimed, wrt)
     assert verdict.correct is correct
     assert verdict.status == ("right" if correct else "wrong")
+
+
+LOGISTIC = """
+    X: matrix(N, M); y: vector(N); w: vector(M); b: scalar
+    p = sigmoid(b + X @ w)
+"""
+LINEAR = "X: matrix(N, M); y: vector(N); w: vector(M); b: scalar"
+AFFINE = "w: matrix(n, n); u: vector(n); b: vector(n)"
+
+
+@pytest.mark.parametrize(
+    ("declared", "output", "wrt", "claimed", "correct"),
+    [
+        (LOGISTIC, "mean(-(y .* ln(p) + (1 - y) .* ln(1 - p)))", "b", "-mean(1 - p)", False),
+        (LOGISTIC, "mean(-(y .* ln(p) + (1 - y) .* ln(1 - p)))", "b", "-mean(y - p)", True),
+        (LINEAR, "mean((y - (b + X @ w))^2)", "w", "-2/N * X' @ (y - (b + X @ w))", True),
+        (LINEAR, "mean((y - (b + X @ w))^2)", "w", "-1/N * X' @ (y - (b + X @ w))", False),
+        # the weights as a vector, multiplied entry by entry, are not the weights of a layer
+        (AFFINE, "w @ u + b", "u", "diag(diag(w))", False),
+        (AFFINE, "w @ u + b", "u", "w", True),
+    ],
+)  # fmt: skip
+def test_errata_over_vectors(
+    declared: str, output: str, wrt: str, claimed: str, correct: bool
+) -> None:
+    """The derivation, which the oracles confirm, has the claimed values or has not."""
+    found = cr.derive(f"{declared}\n{output}", wrt)
+    assert found.verification.status == "verified"
+    (block,) = found.data.result.blocks
+    claim = cr.parse(f"{declared}\n{LAST} = {claimed}").written_out()[LAST]
+    assert np.allclose(numbers(block.written), numbers(claim), rtol=1e-12) is correct
+
+
+LAST = "claim"
+
+
+def test_a_central_difference_is_divided_by_twice_the_step() -> None:
+    # Lecture notes divide f(w + h) - f(w - h) by h^2. Its slope in h at 0 is 2 f'(w).
+    slope = cr.derive("f(w + h) - f(w - h)", "h", verify="off").data.result.entries[0][0]
+    h = symbol("h")
+    (at_zero,) = substitute([slope], {h: ZERO})
+    right = cr.derive("2*f(w)", "w", verify="off").data.result.entries[0][0]
+    assert simplify(at_zero).result is right
+
+    # The check of gradients finds the claim out: it divides by 2 h.
+    step = cr.compile("sin(w)^3", "w")
+    assert cr.check_gradients(step, {"w": 0.7}).ok
+
+    def claimed(w: float, h: float = 1e-3) -> tuple[float, dict[str, float]]:
+        values = (step.value(w=x) for x in (w, w + h, w - h))
+        here, above, below = values
+        return here, {"w": (above - below) / h**2}
+
+    report = cr.check_gradients(claimed, {"w": 0.7})
+    assert not report.ok
+    assert "2000 times the slope" in str(report)
 
 
 def test_the_lost_factor_is_named() -> None:

@@ -20,6 +20,7 @@ SLOW = {"sympy", "numpy", "mpmath", "rich", "lark"}
 BOUNDED = {
     "core/expr.py": {"_abbreviate"},  # to a depth that it counts down
     "core/arithmetic.py": {"add", "sub", "mul", "div"},  # once, without the signs in front
+    "core/arrays.py": {"total"},  # once, for the vectors of a matrix
 }
 
 

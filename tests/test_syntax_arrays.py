@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chainrule.core.errors import (
     AmbiguityError,
@@ -153,7 +155,7 @@ READINGS = [
     ("x[1:]", "slice(x, 1, n)", ("n - 1",)),
     ("x[:-1]", "slice(x, 0, sub(n, 1))", ("n - 1",)),
     ("v[-2:]", "slice(v, 2, 4)", (2,)),
-    ("x[:]", "x", ("n",)),
+    ("x[:]", "slice(x, 0, n)", ("n",)),
     ("X[0:2]", "slice(X, 0, 2, 0, n)", (2, "n")),
     ("X[:, 1:3]", "slice(X, 0, N, 1, 3)", ("N", 2)),
     ("Z[1:3, :2]", "slice(Z, 1, 3, 0, 2)", (2, 2)),
@@ -186,6 +188,55 @@ def test_what_is_printed_reads_back(source: str) -> None:
     assert parse_expression(text(expression), declared=GIVEN) is expression
 
 
+NUMBERS = st.one_of(st.integers(-3, 9).map(const), st.just(const(0.5)))
+LEAVES = st.one_of(st.sampled_from([symbol(n, shape) for n, shape in GIVEN.items()]), NUMBERS)
+BINARY = [
+    lookup(n) for n in ("add", "sub", "mul", "div", "matmul", "dot", "outer", "max", ">", "mse")
+]
+UNARY = [
+    lookup(n)
+    for n in (
+        "transpose", "neg", "sin", "exp", "abs", "sqrt", "norm", "trace", "det", "inv", "diag",
+        "diagonal", "softmax", "logsumexp", "sum", "mean",
+    )
+]  # fmt: skip
+
+
+def _applied(name: str, *arguments: Expr) -> Expr:
+    """The application where the shapes fit, else its last argument that is no number."""
+    try:
+        return apply(lookup(name), *arguments)
+    except ChainruleError:
+        return next((a for a in reversed(arguments) if a.shape), arguments[0])
+
+
+def _grown(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
+    zero, one, two = const(0), const(1), const(2)
+    arrays = inner.filter(lambda e: bool(e.shape))
+    matrices = inner.filter(lambda e: len(e.shape) == 2)
+    return st.one_of(
+        st.builds(
+            lambda row, a, b: _applied(row.name, a, b), st.sampled_from(BINARY), inner, inner
+        ),
+        st.builds(lambda row, a: _applied(row.name, a), st.sampled_from(UNARY), arrays),
+        st.builds(lambda a, k: apply(lookup("pow"), a, const(k)), inner, st.integers(-3, 3)),
+        st.builds(lambda a, k: _applied("sum", a, k), matrices, st.sampled_from([zero, one])),
+        st.builds(lambda a, k: _applied("mean", a, k), matrices, st.sampled_from([zero, one])),
+        st.builds(lambda a, k: _applied("index", a, k), arrays, st.sampled_from([zero, one])),
+        st.builds(lambda a: _applied("index", a, zero, two), arrays),
+        st.builds(lambda a: _applied("slice", a, zero, two), arrays),
+        st.builds(lambda a: _applied("slice", a, zero, one, one, two), arrays),
+        st.builds(lambda a, b: _applied("concat", zero, a, b), arrays, arrays),
+        st.builds(lambda a, b: _applied("concat", one, a, b), arrays, arrays),
+    )
+
+
+@given(st.recursive(LEAVES, _grown, max_leaves=8))
+def test_any_expression_printed_reads_back(expression: Expr) -> None:
+    """What the rows accept and the language has a way to write."""
+    assert parse_expression(text(expression), declared=GIVEN) is expression
+
+
 LATEX = [
     (r"\mathbf{W}\mathbf{x} + \mathbf{b}", "add(matmul(W, x), b)"),
     (r"\mathbf W \mathbf x", "matmul(W, x)"),
@@ -195,6 +246,7 @@ LATEX = [
     (r"X^{\mathsf{T}} X", "matmul(transpose(X), X)"),
     (r"X^\mathrm{T} X", "matmul(transpose(X), X)"),
     (r"X^\intercal X", "matmul(transpose(X), X)"),
+    (r"X^{T} X", "matmul(transpose(X), X)"),
     (r"x^{\prime} A x", "matmul(matmul(transpose(x), A), x)"),
     (r"x \odot y", "mul(x, y)"),
     (r"x \circ y", "mul(x, y)"),
@@ -254,6 +306,38 @@ def test_a_used_t_is_an_exponent() -> None:
     assert tree(parse("x^T").assignments[0][1]) == "pow(x, T)"
 
 
+PROGRAMS = [
+    ("w: vector(n); x: vector(n); b: scalar; max(0, w @ x + b)", ()),
+    (
+        "X: matrix(N, n); y: vector(N); w: vector(n); b: scalar\n"
+        "z = X @ w + b; a = max(0, z); mean((y - a)^2)",
+        (),
+    ),
+    (
+        "X: matrix(N, M); y: vector(N); w: vector(M); b: scalar; p = sigmoid(b + X @ w)\n"
+        "mean(-(y*ln(p) + (1-y)*ln(1-p)))",
+        (),
+    ),
+    ("x: matrix(1, n); w: matrix(n, m); b: matrix(1, m); tanh(x @ w + b)", (1, "m")),
+    ("X: matrix(N, d); W: matrix(d, k); B: matrix(N, k); sigmoid(X @ W + B)", ("N", "k")),
+    ("g: function(scalar) -> vector(n); f: function(vector(n)) -> scalar; f(g(x))", ()),
+    ("y: function(vector(2)) -> vector(2); z: function(vector(2)) -> scalar; z(y(x))", ()),
+    (
+        "X: matrix(N, d), Y: matrix(N, k), W1: matrix(h, d), b1: vector(h), W2: matrix(k, h)\n"
+        "b2: vector(k)\nA1 = relu(X @ W1' + b1)\nZ2 = A1 @ W2' + b2\ncross_entropy(Z2, Y)",
+        (),
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "shape"), PROGRAMS)
+def test_programs(source: str, shape: Shape) -> None:
+    found = parse(source)
+    assert found.assignments[-1][1].shape == shape
+    assert not found.notices
+    assert found.written_out()[found.outputs[0]].shape == shape
+
+
 # ---- declarations
 
 
@@ -301,6 +385,8 @@ def test_functions_of_arrays() -> None:
     assert found.assignments[0][1] is apply(row, symbol("x", ("d",)), const(2))
     assert found.assignments[0][1].shape == ("m",)
     assert found.dimensions == ("d", "m")
+    again = parse_expression("g(x, 2)", declared=found.declared, functions=found.functions)
+    assert again is found.assignments[0][1]
 
 
 def test_a_new_name_has_the_shape_that_a_function_takes() -> None:

@@ -6,9 +6,10 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from chainrule.checking import array_answers as array_answers
     from chainrule.checking import array_verify as array_verify
 
-_ARRAYS = ("array_verify",)  # loaded on first use: scalars need nothing of arrays
+_ARRAYS = ("array_answers", "array_verify")  # loaded on first use: scalars need nothing of arrays
 
 
 def __getattr__(name: str) -> object:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.equality import Equality
@@ -12,6 +13,7 @@ from chainrule.core.expr import Expr
 from chainrule.derivation.steps import Derivation
 
 Status = Literal["right", "wrong", "undecided"]
+Nested = Any  # a number, a tuple of numbers, or a tuple of such tuples
 
 
 class Counterexample(NamedTuple):
@@ -28,6 +30,21 @@ class Counterexample(NamedTuple):
     given: Expr | None
     right_number: float
     given_number: float | None
+
+
+class ArrayCounterexample(NamedTuple):
+    """Sizes and arrays for which the answer is not the derivative.
+
+    Attributes:
+        sizes: of the dimensions.
+        point: the values of the names: numbers, vectors and matrices as (nested) tuples.
+        right, given: the two values, likewise; `given` is None where the answer has none.
+    """
+
+    sizes: Mapping[str, int]
+    point: Mapping[str, Nested]
+    right: Nested
+    given: Nested | None
 
 
 class Remark(NamedTuple):
@@ -54,7 +71,7 @@ class Entry(NamedTuple):
     right: Expr
     given: Expr
     equality: Equality
-    counterexample: Counterexample | None = None
+    counterexample: Counterexample | ArrayCounterexample | None = None
     diagnoses: tuple[Diagnosis, ...] = ()
 
 
@@ -69,6 +86,7 @@ class Verdict:
         entries: entry by entry; one for a lone derivative.
         remarks: what else is worth saying.
         problem: what is wrong with the answer as a whole (`shape`, `order of entries`, …).
+        told: mistakes in an answer that is no formula, its shapes not fitting each other.
     """
 
     status: Status
@@ -77,6 +95,7 @@ class Verdict:
     entries: tuple[Entry, ...]
     remarks: tuple[Remark, ...] = ()
     problem: str = ""
+    told: tuple[Diagnosis, ...] = ()
 
     @property
     def correct(self) -> bool:
@@ -89,14 +108,14 @@ class Verdict:
         return next((e for e in self.entries if e.equality.status == "different"), None)
 
     @property
-    def counterexample(self) -> Counterexample | None:
+    def counterexample(self) -> Counterexample | ArrayCounterexample | None:
         """A point where the first wrong entry differs."""
         return self.wrong_entry.counterexample if self.wrong_entry else None
 
     @property
     def diagnosis(self) -> Diagnosis | None:
         """The likely mistake in the first wrong entry, if one gives exactly the answer."""
-        if self.problem:
+        found = self.told or (self.wrong_entry.diagnoses if self.wrong_entry else ())
+        if self.problem and not (found and self.problem in ("misfit", "array shape")):
             return Diagnosis(self.problem)
-        found = self.wrong_entry.diagnoses if self.wrong_entry else ()
         return found[0] if found else None

@@ -29,6 +29,7 @@ _COMFORT = 150_000  # beyond this, fewer points
 _PRECISE = 40  # times the step, where 50 digits may round away what matters
 _PATIENCE = 6
 _ROOM = 160
+TOO_LARGE = "it is too large to be checked with many digits"
 _NOWHERE = "no point in the domain was found"
 
 
@@ -135,7 +136,7 @@ def _compare(comparison: Comparison, text: str, points: int, deadline: float) ->
         comparison.whole = True
     cost = comparison.runs() * tape.entries + size
     if cost > _BUDGET:
-        return Method("numeric", "unverified", "it is too large to be checked number by number")
+        return Method("numeric", "unverified", TOO_LARGE)
     search = ArraySearch(
         comparison.functions, comparison.free(), comparison.sizes, text,
         enough=max(1, min(points, _COMFORT // cost)), deadline=deadline,

@@ -107,7 +107,7 @@ class ArraySearch:
         self.symbols = [
             s for s in free_symbols([*functions, *others]) if s.shape or s.name not in sizes
         ]
-        self._classes = _class_numbers([*functions, *others])
+        self._classes = class_numbers([*functions, *others])
         kinks = [
             kink.where
             for node in topological(functions)
@@ -173,7 +173,7 @@ class ArraySearch:
         return array if shape else array[()]
 
 
-def _class_numbers(roots: Sequence[Expr]) -> dict[Expr, Dim]:
+def class_numbers(roots: Sequence[Expr]) -> dict[Expr, Dim]:
     """Symbols that hold numbers of classes, and how many classes there are."""
     return {
         node.args[0]: node.shape[1]

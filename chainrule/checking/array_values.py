@@ -23,6 +23,7 @@ from operator import mul
 from time import perf_counter
 from typing import Any
 
+from chainrule.checking.array_floats import float_values
 from chainrule.checking.numbers import branch, context, kept, number, too_large
 from chainrule.checking.to_sympy import MANY_BITS, Declined
 from chainrule.core.errors import ShapeError, UsageError
@@ -30,7 +31,7 @@ from chainrule.core.expr import Apply, Const, Expr, Sym, topological
 from chainrule.core.shape import Shape, affine, shape_text, size_of
 
 _CONSTANTS = frozenset({"ones", "zeros", "eye", "unit"})
-_LARGEST = 200_000  # entries of an array; a larger one is for generated code
+_LARGEST = 50_000  # numbers computed with many digits
 
 Values = tuple[Any, int]  # a number or an array of numbers, and its greatest binary exponent
 
@@ -216,10 +217,11 @@ def evaluate(
 def numbers_at(roots: Sequence[Expr], values: Mapping[str, Any]) -> list[Any]:
     """The roots' values in double precision: floats and arrays, sizes read off the values.
 
-    They are computed with 30 digits; where one is undefined it is nan.
+    They are computed with 30 digits, of large arrays in double precision; where one is
+    undefined it is nan.
 
     Raises:
-        UsageError: a name has no value, or the arrays are too large for this.
+        UsageError: a name has no value.
         ShapeError: values do not fit the shapes, or each other.
     """
     import numpy as np
@@ -231,10 +233,7 @@ def numbers_at(roots: Sequence[Expr], values: Mapping[str, Any]) -> list[Any]:
             raise UsageError(f"{leaf.name} has no value", hint=f"call it with {leaf.name}=…")
     tape = ArrayTape(roots, sizes)
     if tape.entries > _LARGEST:
-        raise UsageError(
-            "the arrays are too large to be evaluated number by number",
-            hint="compile the program: `chainrule.compile` makes fast code for it",
-        )
+        return float_values(roots, values, sizes)
     found = tape.run(context(30), values)
     return [np.array(v, dtype=float) if isinstance(v, np.ndarray) else _float(v) for v in found]
 

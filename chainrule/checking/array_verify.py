@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from time import perf_counter
 from typing import Literal, NamedTuple
 
-from chainrule.checking import array_sympy
+from chainrule.checking import array_directions, array_sympy
 from chainrule.checking.array_claims import ArrayClaim
-from chainrule.checking.array_differences import compare
+from chainrule.checking.array_differences import TOO_LARGE, compare
 from chainrule.core import arrays
 from chainrule.core.expr import Expr, Sym, free_symbols, substitute, symbol
 from chainrule.derivation.steps import Derivation, Edge, Method, Status, Verification
 
 _EDGES = 400  # intermediates whose local derivatives are looked at
 _EDGE_POINTS = 2
+_POINTS = 3
 
 
 def verify_arrays(
@@ -31,7 +32,7 @@ def verify_arrays(
     methods: list[Method] = []
     if mode == "symbolic":
         methods.append(array_sympy.compare(claims, text, deadline=deadline))
-    numeric = compare(claims, text, deadline=deadline)
+    numeric = _numeric(claims, text, deadline)
     edges: list[Status] = ["unverified"] * len(derivation.edges)
     for local in islice(local_claims(derivation), _EDGES):
         found = _decided(local.claim, mode, deadline)
@@ -56,7 +57,17 @@ def _decided(claim: ArrayClaim, mode: str, deadline: float) -> Method:
         found = array_sympy.compare([claim], text, points=1, deadline=deadline)
         if found.status != "unverified":
             return found
-    return compare([claim], text, points=_EDGE_POINTS, deadline=deadline)
+    return _numeric([claim], text, deadline, points=_EDGE_POINTS)
+
+
+def _numeric(
+    claims: Sequence[ArrayClaim], text: str, deadline: float, points: int = _POINTS
+) -> Method:
+    """By differences with 50 digits at small sizes; at large ones along directions."""
+    found = compare(claims, text, points=points, deadline=deadline)
+    if found.status == "unverified" and found.detail == TOO_LARGE:
+        return array_directions.compare(claims, text, deadline)
+    return found
 
 
 def claims_of(derivation: Derivation) -> Iterator[ArrayClaim]:

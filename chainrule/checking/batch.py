@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chainrule.checking.answer import Verdict
-from chainrule.checking.question import Question
+from chainrule.checking.question import Question, question_of
 from chainrule.core.errors import ChainruleError, UsageError
 from chainrule.syntax.names import canonical_name
 from chainrule.syntax.parser import parse
+
+if TYPE_CHECKING:
+    from chainrule.checking.array_answers import ArrayQuestion
 
 COLUMNS = ("id", "expression", "variable", "answer")
 _ALIASES = {
@@ -100,7 +103,7 @@ def _exercise(line: int, cells: list[str], order: dict[str, int]) -> Exercise:
 
 def check_all(rows: list[Exercise]) -> Iterator[Checked]:
     """The verdicts one by one; answers to one exercise share its derivation."""
-    questions: dict[tuple[str, str], Question] = {}
+    questions: dict[tuple[str, str], Question | ArrayQuestion] = {}
     for row in rows:
         if row.problem:
             yield Checked(row, "unusable", problem=row.problem)
@@ -111,7 +114,7 @@ def check_all(rows: list[Exercise]) -> Iterator[Checked]:
                 if len(questions) > 256:
                     questions.clear()
                 names = [canonical_name(n.strip()) for n in row.variable.split(",") if n.strip()]
-                questions[key] = Question(parse(row.expression), names)
+                questions[key] = question_of(parse(row.expression), names)
             verdict = questions[key].check(row.answer)
         except ChainruleError as error:
             yield Checked(row, "unusable", problem=str(error))

@@ -7,12 +7,14 @@ in the language or in LaTeX.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
-from chainrule.core.errors import Span, UnknownNameError, UsageError
+from chainrule.core.errors import ShapeError, Span, UnknownNameError, UsageError
 from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, substitute, symbol
 from chainrule.core.program import Program
+from chainrule.core.shape import Shape
 from chainrule.derivation.backward import gradient
 from chainrule.syntax.names import GREEK, canonical_name
 from chainrule.syntax.parser import parse_expression
@@ -26,6 +28,7 @@ _LEIBNIZ = re.compile(rf"^\(?[d∂](?:\^?(\d))?([^\W\d]\w*){_ARGUMENTS}/[d∂]({
 _OPERATOR = re.compile(rf"^\(?[d∂](?:\^(\d))?/[d∂]({_NAME}?)(?:\^\d)?\)?(.*)$")
 _SUBSCRIPT = re.compile(rf"^([fFgGhuvwyz])_({_NAME}){_ARGUMENTS}$")
 _GRADIENT = re.compile(rf"^(?:∇|grad|D|J|H|Jacobian|gradient|Hessian)_?{_NAME}?{_ARGUMENTS}$")
+_NABLA = re.compile(rf"^(?:∇|grad)_({_NAME})({_NAME})?{_ARGUMENTS}$")
 _BARE = re.compile(rf"^({_NAME}){_ARGUMENTS}$")
 _WORDS = re.compile(r"^(?:answer|derivative|the derivative|result|solution)\s*(?:is|:|$)", re.I)
 _MATRIX = re.compile(r"\\begin\{(?:[pbvBV]?matrix|smallmatrix|array)\}(?:\{[lcr|]*\})?(.*?)"
@@ -36,6 +39,7 @@ _TRANSPOSED = re.compile(
 )
 _GROUP = r"\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}"
 _FRACTION = re.compile(rf"\\[dt]?frac\s*{_GROUP}\s*{_GROUP}")
+_SIGNS = ("", "*", "·", "⋅", "×", r"\cdot", r"\times")
 _PAIRS = {"(": ")", "[": "]", "<": ">", "⟨": "⟩"}  # braces are cases
 
 
@@ -81,19 +85,25 @@ class Names(NamedTuple):
     """What names in an answer may mean.
 
     `free` are the names of the expression itself; `meanings` are the names it defines, written
-    out over those.
+    out over those; `shapes` are those of vectors and matrices.
     """
 
     free: tuple[str, ...]
     meanings: dict[Expr, Expr]
+    shapes: Mapping[str, Shape] = MappingProxyType({})
 
     @classmethod
     def of(cls, program: Program, variables: Sequence[str]) -> Names:
         """The names of a program."""
         written = program.written_out()
-        free = dict.fromkeys([*variables, *(s.name for s in free_symbols(written.values()))])
-        meanings: dict[Expr, Expr] = {symbol(n): e for n, e in written.items() if n not in free}
-        return cls(tuple(free), meanings)
+        inside = free_symbols(written.values())
+        free = dict.fromkeys([*variables, *(s.name for s in inside)])
+        meanings: dict[Expr, Expr] = {
+            symbol(n, e.shape): e for n, e in written.items() if n not in free
+        }
+        shapes = {s.name: s.shape for s in (*inside, *free_symbols(meanings)) if s.shape}
+        shapes |= {n: s for n, s in program.declared.items() if s}
+        return cls((*free, *program.dimensions), meanings, shapes)
 
     def words(self) -> list[str]:
         """The names, for the parser."""
@@ -173,15 +183,30 @@ def expression(text: str, names: Names) -> Expr:
     text = text.strip()
     for _ in range(_MOST_WORDS):
         try:
-            value = parse_expression(text, names=names.words())
+            value = parse_expression(text, names=names.words(), declared=names.shapes or None)
         except UnknownNameError as error:
             apart = _letters(text, error.span, names)
             if not apart:
                 raise
             text = apart
+        except ShapeError as error:
+            joined = _multiplied(text, error)
+            if not joined:
+                raise
+            text = joined
         else:
             return substitute([value], names.meanings)[0]
     raise UsageError("the answer has too many names run together", hint="write x*y")
+
+
+def _multiplied(text: str, error: ShapeError) -> str:
+    """The text with `@` where a matrix product was written as `X*w` or `X w`."""
+    if error.span is None or not error.others or not all(error.shapes[:2]):
+        return ""
+    left, right = error.span.end, error.others[0].start
+    if text[left:right].strip() not in _SIGNS:
+        return ""
+    return f"{text[:left]} @ {text[right:]}"
 
 
 def _letters(text: str, span: Span | None, names: Names) -> str:
@@ -195,6 +220,8 @@ def _letters(text: str, span: Span | None, names: Names) -> str:
 def _entry(text: str, names: Names) -> tuple[Expr, str]:
     """An entry, and the name of the constant of integration that it ended in."""
     value = expression(text, names)
+    if names.shapes:
+        return value, ""
     extra = [s for s in free_symbols([value]) if s.name not in names.free]
     if len(extra) == 1 and extra[0].name in ("C", "c", "K", "k"):
         (slope,) = gradient(value, extra)
@@ -272,6 +299,8 @@ def head_of(text: str, free: Collection[str] = ()) -> Head | None:
         return Head(inside[1] if inside else "", _name(found[2]), int(found[1] or 1), body)
     if (found := _SUBSCRIPT.match(plain)) and plain not in free:
         return Head(found[1], _name(found[2]))
+    if found := _NABLA.match(plain):
+        return Head(found[2] or "", _name(found[1]))
     if _GRADIENT.match(plain) and plain not in free:
         return Head()
     if (found := _BARE.match(plain)) and found[1] not in free:

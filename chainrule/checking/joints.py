@@ -28,7 +28,7 @@ def joints(derivation: Derivation, deadline: float = float("inf")) -> tuple[Join
     or sqrt(abs(x)) do at 0, nothing is said; nor past the deadline.
     """
     d = derivation
-    if d.result.kind != "derivative" or len(d.variables) != 1 or not d.kinks:
+    if d.result.blocks or d.result.kind != "derivative" or len(d.variables) != 1 or not d.kinks:
         return ()
     found = []
     for i, (output, function) in enumerate(zip(d.outputs, d.functions, strict=True)):

@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from chainrule import checking
 from chainrule.checking.answer import Counterexample, Entry, Remark, Status, Verdict
 from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.diagnosis import Search, names_of
@@ -17,12 +19,15 @@ from chainrule.checking.equality import Equality, Function, compare, value_at
 from chainrule.checking.equality import Given as Point
 from chainrule.checking.given import Given, Head, Names, expression, read_answer
 from chainrule.checking.numbers import evaluate
-from chainrule.core.errors import ChainruleError, UnsupportedError
+from chainrule.core.errors import ChainruleError
 from chainrule.core.expr import Expr, free_symbols, substitute, symbol
 from chainrule.core.program import Program
-from chainrule.derivation.build import build, resolve_variables
+from chainrule.derivation.build import build, has_arrays, resolve_variables
 from chainrule.derivation.steps import Derivation, Layout
 from chainrule.syntax.parser import parse
+
+if TYPE_CHECKING:
+    from chainrule.checking.array_answers import ArrayQuestion
 
 
 class Question:
@@ -322,6 +327,16 @@ def check_answer(
     Raises:
         ChainruleError: the answer or the request cannot be used.
     """
-    if any(shape for shape in program.declared.values()):
-        raise UnsupportedError("answers about vectors and matrices: not yet")
-    return Question(program, variables, order, layout).check(answer)
+    return question_of(program, variables, order, layout).check(answer)
+
+
+def question_of(
+    program: Program,
+    variables: Sequence[str] = (),
+    order: int = 1,
+    layout: Layout | None = None,
+) -> Question | ArrayQuestion:
+    """The question that a program asks: about numbers, or about vectors and matrices."""
+    if has_arrays(program):
+        return checking.array_answers.ArrayQuestion(program, variables, order, layout)
+    return Question(program, variables, order, layout)

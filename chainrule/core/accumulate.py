@@ -6,12 +6,15 @@ Griewank & Walther, *Evaluating Derivatives* (2008), chapter 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
 
 from chainrule.core import arrays
-from chainrule.core.arithmetic import NEG
-from chainrule.core.expr import ONE, Apply, Expr, depends_on, topological
-from chainrule.core.linmap import LinMap, elementwise
+from chainrule.core.arithmetic import MUL, NEG
+from chainrule.core.errors import UnsupportedError
+from chainrule.core.expr import ONE, Apply, Const, Expr, const, depends_on, topological
+from chainrule.core.linmap import LinMap, Zero, elementwise, product_of
+from chainrule.core.shape import Shape
 
 
 def edge(node: Apply, slot: int) -> LinMap:
@@ -24,14 +27,20 @@ def edge(node: Apply, slot: int) -> LinMap:
     """
     op = node.op
     if op.maps:
-        return op.maps[0](node, slot) if op.variadic else op.maps[slot](node, *node.args)
+        return op.map(node, slot)
     return elementwise(op.partial(node, slot), node.args[slot].shape, node.shape)
 
 
-def cotangents(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Iterable[Expr]) -> dict[Expr, Expr]:
+def cotangents(
+    ys: Sequence[Expr],
+    seeds: Sequence[Expr],
+    xs: Iterable[Expr],
+    stands_for: Callable[[Expr], Expr] = lambda bar: bar,
+) -> dict[Expr, Expr]:
     """For each node between `xs` and `ys`: the derivative of the sum of <seed, y> by it.
 
-    Each has the shape of its node. Nodes that no y depends on are left out.
+    Each has the shape of its node. Nodes that no y depends on are left out. Where a cotangent
+    goes on to other nodes, `stands_for(cotangent)` is used for it: a name, for example.
     """
     wanted = list(xs)
     active = depends_on(ys, wanted)
@@ -45,6 +54,7 @@ def cotangents(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Iterable[Expr]) ->
         bar = found[node] = sum_of(terms.pop(node))
         if arrays.is_zero(bar) or not isinstance(node, Apply):
             continue
+        bar = stands_for(bar)
         for slot, argument in enumerate(node.args):
             if argument in active:
                 term = edge(node, slot).pull(bar)
@@ -60,7 +70,7 @@ def gradient(y: Expr, xs: Sequence[Expr], seed: Expr = ONE) -> list[Expr]:
     >>> from chainrule.core.expr import symbol
     >>> A, x = symbol("A", ("m", "n")), symbol("x", ("n",))
     >>> gradient(arrays.total(A @ x), [x])
-    [matmul(transpose(A), ones(m))]
+    [sum(A, 0)]
     """
     found = cotangents([y], [seed], xs)
     return [found.get(x, arrays.zeros(x.shape)) for x in xs]
@@ -83,10 +93,89 @@ def tangents(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
     return [found.get(y, arrays.zeros(y.shape)) for y in ys]
 
 
+def jacobian(y: Expr, x: Expr) -> Expr:
+    """The Jacobian of `y` by `x`, scalars or vectors, in numerator layout.
+
+    A row for a scalar `y`, a column for a scalar `x`; the matrices of the edges multiplied
+    along the paths, from `x` on.
+
+    Raises:
+        UnsupportedError: `y`, `x`, or what lies between them, is a matrix.
+
+    >>> from chainrule.core.expr import symbol
+    >>> A, x = symbol("A", ("n", "n")), symbol("x", ("n",))
+    >>> jacobian(gradient(x.T @ A @ x, [x])[0], x)
+    add(transpose(A), A)
+    """
+    start = arrays.eye(x.shape[0]) if x.shape else ONE
+    found: dict[Expr, Expr] = {x: start}
+    for node in topological([y]):
+        if node in found or not isinstance(node, Apply):
+            continue
+        slots = [slot for slot, argument in enumerate(node.args) if argument in found]
+        terms = []
+        for slot in slots:
+            local = edge(node, slot)
+            if not isinstance(local, Zero):
+                terms.append(_after(local, found[node.args[slot]], x))
+        if slots:
+            found[node] = sum_of(terms) if terms else arrays.zeros(_wide(node.shape, x.shape))
+    return found.get(y, arrays.zeros(_wide(y.shape, x.shape)))
+
+
+def _after(local: LinMap, slope: Expr, x: Expr) -> Expr:
+    """The matrix of an edge times that of what comes before it."""
+    matrix = local.matrix()
+    if matrix is None:
+        raise UnsupportedError(
+            "the Jacobian passes through a matrix", hint="ask for its action on a direction"
+        )
+    wide = _wide(local.codomain, x.shape)
+    if not local.domain:  # a scalar in between: a column times a row
+        row = len(wide) == 2 and len(local.codomain) == 1
+        product = arrays.outer(matrix, arrays.column(slope)) if row else product_of(matrix, slope)
+        return arrays.shaped(product, wide)
+    return arrays.shaped(product_of(matrix, slope), wide)
+
+
+def _wide(codomain: Shape, domain: Shape) -> Shape:
+    """The shape of the Jacobian."""
+    if len(codomain) > 1 or len(domain) > 1:
+        raise UnsupportedError(
+            "the derivative of or by a matrix is no matrix", hint="ask for its action"
+        )
+    return (*(() if codomain or not domain else (1,)), *codomain, *domain)
+
+
 def sum_of(terms: Sequence[Expr]) -> Expr:
-    """The sum; what has a sign comes last."""
+    """The sum; equal terms are counted, what has a sign comes last.
+
+    >>> from chainrule.core.expr import symbol
+    >>> A, B = symbol("A", ("n", "n")), symbol("B", ("n", "n"))
+    >>> sum_of([-A, B, arrays.transpose(A), B])
+    sub(add(mul(2, B), transpose(A)), A)
+    """
+    counts: dict[Expr, int | Fraction] = {}
+    for term in terms:
+        count, rest = _counted(term)
+        counts[rest] = counts.get(rest, 0) + count
+    if len(counts) < len(terms):
+        shape = terms[0].shape
+        terms = [arrays.scaled(const(c), rest) for rest, c in counts.items() if c]
+        if not terms:
+            return arrays.zeros(shape)
     ordered = sorted(terms, key=lambda term: term.op is NEG)
     total = ordered[0]
     for term in ordered[1:]:
         total = arrays.plus(total, term)
     return total
+
+
+def _counted(term: Expr) -> tuple[int | Fraction, Expr]:
+    """A number and what it multiplies."""
+    count: int | Fraction = 1
+    while term.op is NEG:
+        count, term = -count, term.args[0]
+    if term.op is MUL and isinstance(term.args[0], Const) and not term.args[0].decimal:
+        count, term = count * term.args[0].value, term.args[1]
+    return count, term

@@ -67,7 +67,7 @@ def filled(row: str, shape: Shape) -> Expr:
     return apply(lookup(row), *map(size, shape))
 
 
-def _unsigned(a: Expr) -> tuple[bool, Expr]:
+def unsigned(a: Expr) -> tuple[bool, Expr]:
     """Whether an odd number of signs stands before a, and what they stand before."""
     odd = False
     while a.op is NEG:
@@ -78,7 +78,7 @@ def _unsigned(a: Expr) -> tuple[bool, Expr]:
 def add(a: Expr, b: Expr) -> Expr:
     """The sum a + b."""
     if b.op is NEG:
-        odd, b = _unsigned(b)
+        odd, b = unsigned(b)
         return sub(a, b) if odd else add(a, b)
     if a.op is None or b.op is None:
         if type(a) is Const:
@@ -99,7 +99,7 @@ def sub(a: Expr, b: Expr) -> Expr:
     if a is b:
         return filled("zeros", a.shape)
     if b.op is NEG:
-        odd, b = _unsigned(b)
+        odd, b = unsigned(b)
         return add(a, b) if odd else sub(a, b)
     if type(a) is Const:
         if type(b) is Const:
@@ -144,8 +144,8 @@ def mul(a: Expr, b: Expr) -> Expr:
             ):
                 return _scaled(a, b)
     if p is NEG or q is NEG:
-        odd_a, a = _unsigned(a)
-        odd_b, b = _unsigned(b)
+        odd_a, a = unsigned(a)
+        odd_b, b = unsigned(b)
         return mul(a, b) if odd_a == odd_b else neg(mul(a, b))
     key = (a, b)
     # Not b a, if that is there: as for sums, the order must not depend on what came before.
@@ -158,7 +158,7 @@ def _scaled(a: Const, b: Expr) -> Expr:
     negative = False
     while True:
         if b.op is NEG:
-            odd, b = _unsigned(b)
+            odd, b = unsigned(b)
             negative ^= odd
         c = b.args[0] if b.op is MUL else b
         if type(c) is not Const or not (_fits(a.value) and _fits(c.value)):
@@ -184,8 +184,8 @@ def div(a: Expr, b: Expr) -> Expr:
     if b is ONE:
         return a
     if a.op is NEG or b.op is NEG:
-        odd_a, a = _unsigned(a)
-        odd_b, b = _unsigned(b)
+        odd_a, a = unsigned(a)
+        odd_b, b = unsigned(b)
         return div(a, b) if odd_a == odd_b else neg(div(a, b))
     if type(b) is Const and b.value != 0:
         if type(a) is Const:

@@ -9,11 +9,23 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from chainrule.core.arithmetic import DIV, MUL, NEG, add, div, filled, mul, neg, reciprocal, size
+from chainrule.core.arithmetic import (
+    DIV,
+    MUL,
+    NEG,
+    add,
+    div,
+    filled,
+    mul,
+    neg,
+    reciprocal,
+    size,
+    unsigned,
+)
 from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Const, Expr, Sym, apply, const
 from chainrule.core.ops import Operator, lookup
-from chainrule.core.shape import Dim, Shape, dimension
+from chainrule.core.shape import Dim, Shape, dimension, product_shape
 
 
 def _row(name: str) -> Operator:
@@ -127,17 +139,23 @@ def times(a: Expr, b: Expr) -> Expr:
     >>> N = symbol("N")
     >>> times(const(-2), reciprocal(N)), times(div(const(2), N), const(Fraction(1, 2)))
     (div(-2, N), div(1, N))
+    >>> times(mul(const(2), N), reciprocal(N))
+    2
     """
-    if a.op is not DIV and b.op is not DIV:
-        return mul(a, b)
-    if a.op is NEG or b.op is NEG:
-        other = times(a.args[0], b) if a.op is NEG else times(a, b.args[0])
-        return neg(other)
+    odd_a, a = unsigned(a)
+    odd_b, b = unsigned(b)
+    product = mul(a, b) if a.op is not DIV and b.op is not DIV else _fraction(a, b)
+    return product if odd_a == odd_b else neg(product)
+
+
+def _fraction(a: Expr, b: Expr) -> Expr:
     (p, q), (r, t) = (n.args if n.op is DIV else (n, ONE) for n in (a, b))
     over, numerator = _number(mul(p, r))
     under, denominator = _number(mul(q, t))
     if over.decimal or under.decimal or under.value == 0:
         return div(mul(p, r), mul(q, t))
+    if numerator is denominator:  # where it is 0, the limit counts
+        numerator = denominator = ONE
     ratio = Fraction(over.value) / under.value
     return div(mul(const(ratio.numerator), numerator), mul(const(ratio.denominator), denominator))
 
@@ -205,6 +223,8 @@ def _hadamard(a: Expr, b: Expr, wide: Shape) -> Expr:
         if is_op(this, "outer") and is_op(this.args[0], "ones") and not is_op(other, "outer"):
             vector = this.args[1]
             return mul(vector, other) if this is a else mul(other, vector)
+        if other.op is DIV and other.args[0] is ONE and this.shape == wide:
+            return div(this, other.args[1])
     if is_op(a, "outer") and is_op(b, "outer") and a.shape == b.shape:
         return outer(hadamard(a.args[0], b.args[0]), hadamard(a.args[1], b.args[1]))
     return mul(a, b)
@@ -221,8 +241,13 @@ def transpose(a: Expr) -> Expr:
     if not a.shape:
         return a
     factor, rest = factored(a)
-    if rest is not a:
-        return scaled(factor, transpose(rest))
+    if is_op(rest, "matmul") and any(map(_turns, rest.args)):
+        return scaled(factor, _reversed(rest))
+    return scaled(factor, _flipped(rest))
+
+
+def _flipped(a: Expr) -> Expr:
+    """The transpose, of a product as it is."""
     if is_op(a, "transpose"):
         inner = a.args[0]
         return inner if len(inner.shape) == 2 else outer(inner, ones((1,)))
@@ -232,8 +257,6 @@ def transpose(a: Expr) -> Expr:
         return filled(str(a.op), a.shape[::-1] if len(a.shape) == 2 else (1, *a.shape))
     if is_op(a, "outer"):
         return outer(a.args[1], a.args[0])
-    if is_op(a, "matmul") and _turns(a.args[0]) | _turns(a.args[1]):
-        return _reversed(*a.args, a.shape)
     return apply(_row("transpose"), a)
 
 
@@ -242,13 +265,14 @@ def _turns(a: Expr) -> bool:
     return len(a.shape) == 2 and is_op(a, "transpose", "diag", "outer")
 
 
-def _reversed(a: Expr, b: Expr, shape: Shape) -> Expr:
-    """(a b)' = b' a'; of a product of vectors as it is."""
-    if len(shape) == 1 and len(a.shape) == 1:  # u b: a vector from the left
-        return apply(_row("transpose"), apply(_row("matmul"), a, b))
-    if len(a.shape) == 1:  # column times row
+def _reversed(product: Expr) -> Expr:
+    """(a b)' = b' a'."""
+    a, b = product.args
+    if len(product.shape) == 1 and len(a.shape) == 1:  # a vector from the left
+        return matmul(_flipped(a), b)
+    if len(a.shape) == 1:  # a column times a row
         return outer(column(b), a)
-    return matmul(transpose(b), transpose(a))
+    return matmul(_flipped(b), _flipped(a))
 
 
 def column(row: Expr) -> Expr:
@@ -259,16 +283,20 @@ def column(row: Expr) -> Expr:
     >>> column(matmul(transpose(u), A))
     matmul(transpose(A), u)
     """
-    factor, rest = factored(row)
-    if rest is not row:
-        return scaled(factor, column(rest))
+    factor, row = factored(row)
+    behind: list[Expr] = []  # u' A B is the row of B' (A' u)
+    while is_op(row, "matmul") and row.args[0].shape[:-1] == (1,) and row.shape[1] != 1:
+        row, last = row.args
+        behind.append(transpose(last))
     if is_op(row, "transpose") and len(row.args[0].shape) == 1:
-        return row.args[0]
-    if is_op(row, "ones", "zeros"):
-        return filled(str(row.op), row.shape[1:])
-    if is_op(row, "matmul") and row.args[0].shape[:-1] == (1,) and row.shape[1] != 1:
-        return matmul(transpose(row.args[1]), column(row.args[0]))
-    return apply(_row("index"), row, ZERO)
+        found = row.args[0]
+    elif is_op(row, "ones", "zeros"):
+        found = filled(str(row.op), row.shape[1:])
+    else:
+        found = apply(_row("index"), row, ZERO)
+    for matrix in reversed(behind):
+        found = matmul(matrix, found)
+    return scaled(factor, found)
 
 
 def matmul(a: Expr, b: Expr) -> Expr:
@@ -289,11 +317,12 @@ def matmul(a: Expr, b: Expr) -> Expr:
 
 
 def _matmul(a: Expr, b: Expr) -> Expr:
+    wide = product_shape(a.shape, b.shape)
     if is_zero(a) or is_zero(b):
-        return zeros(apply(_row("matmul"), a, b).shape)
-    if is_op(a, "eye"):
+        return zeros(wide)
+    if is_op(a, "eye") and b.shape == wide:
         return b
-    if is_op(b, "eye"):
+    if is_op(b, "eye") and a.shape == wide:
         return a
     ranks = len(a.shape), len(b.shape)
     folded = None
@@ -411,6 +440,9 @@ def total(a: Expr, axis: int | None = None) -> Expr:
     if not a.shape:
         return a
     factor, rest = factored(a)
+    while is_op(rest, "transpose") and (axis is None or len(rest.args[0].shape) == 2):
+        a = rest = rest.args[0]
+        axis = None if axis is None else 1 - axis
     if axis is not None and len(a.shape) == 1:
         axis = None
     left = () if axis is None else a.shape[:axis] + a.shape[axis + 1 :]
@@ -430,11 +462,9 @@ def total(a: Expr, axis: int | None = None) -> Expr:
     if is_op(rest, "eye", "diag"):
         on = diagonal(rest)
         return scaled(factor, total(on) if axis is None else on)
-    if is_op(rest, "transpose"):
-        inner = rest.args[0]
-        if len(inner.shape) == 2 or axis != 0:
-            return scaled(factor, total(inner, None if axis is None else 1 - axis))
-        return scaled(factor, inner)  # over the one row
+    if is_op(rest, "transpose"):  # a row
+        vector = rest.args[0]
+        return scaled(factor, shaped(total(vector), (1,)) if axis else vector)
     args = (rest,) if axis is None else (rest, const(axis))
     return scaled(factor, apply(_row("sum"), *args))
 

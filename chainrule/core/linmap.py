@@ -96,7 +96,7 @@ class Left(LinMap):
     by: Expr
 
     def push(self, dx: Expr) -> Expr:
-        return arrays.matmul(self.by, dx)
+        return arrays.shaped(arrays.matmul(self.by, dx), self.codomain)
 
     def pull(self, g: Expr) -> Expr:
         if not g.shape:  # a row times a column
@@ -116,7 +116,7 @@ class Right(LinMap):
     by: Expr
 
     def push(self, dx: Expr) -> Expr:
-        return arrays.matmul(dx, self.by)
+        return arrays.shaped(arrays.matmul(dx, self.by), self.codomain)
 
     def pull(self, g: Expr) -> Expr:
         if not g.shape:  # a row times a column
@@ -345,12 +345,18 @@ class Compose(LinMap):
         return reduce(lambda x, m: m.pull(x), reversed(self.maps), g)
 
     def matrix(self) -> Expr | None:
-        factors = [m.matrix() for m in self.maps]
         product = None
-        for factor in factors:
+        for m in self.maps:
+            factor = m.matrix()
             if factor is None:
                 return LinMap.matrix(self) if not (self.domain and self.codomain) else None
-            product = factor if product is None else product_of(factor, product)
+            if product is not None:
+                wide = (*m.codomain, *self.domain)
+                factor = product_of(factor, product)
+                factor = arrays.shaped(
+                    factor, wide if m.codomain or not self.domain else (1, *wide)
+                )
+            product = factor
         return product
 
 

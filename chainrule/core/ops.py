@@ -149,6 +149,12 @@ class Operator:
             return self.partials[0](node, slot)
         return self.partials[slot](node, *node.args)
 
+    def map(self, node: Apply, slot: int) -> LinMap:
+        """The local derivative by argument number `slot`, of a row with maps."""
+        if self.variadic:
+            return self.maps[0](node, slot)
+        return self.maps[slot](node, *node.args)
+
     def rule(self, slot: int) -> str:
         """The textbook's name of the rule for argument number `slot`."""
         return self.rules[min(slot, len(self.rules) - 1)]

@@ -9,6 +9,8 @@ from chainrule.core.errors import Span
 from chainrule.core.expr import Expr, Sym, substitute, symbol
 from chainrule.core.shape import Shape
 
+Signature = tuple[tuple[Shape, ...], Shape]
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -40,6 +42,7 @@ class Program:
         order: of `d^2/dx^2`.
         declared: shapes of declared names.
         notices: ambiguous places and how they were read.
+        functions: declared functions of arrays: the shapes of their arguments, and of their value.
         dimensions: the names of dimensions, in order of appearance: scalars in expressions,
             and never variables.
     """
@@ -54,6 +57,7 @@ class Program:
     declared: Mapping[str, Shape] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     dimensions: tuple[str, ...] = ()
+    functions: Mapping[str, Signature] = field(default_factory=dict)
 
     def symbol(self, name: str) -> Sym:
         """The symbol that stands for a name in the expressions, with its shape."""

@@ -14,6 +14,10 @@ from chainrule.core.errors import ShapeError, UnsupportedError
 Dim = int | str
 Shape = tuple[Dim, ...]
 
+LARGEST = 10**9
+"""The largest dimension, or multiple of a named one."""
+
+_MOST_NAMES = 100  # in one dimension
 _KINDS = ("scalar", "vector", "matrix")
 
 
@@ -50,9 +54,17 @@ def affine(dim: Dim) -> dict[str, int]:
 def dimension(terms: Mapping[str, int]) -> Dim:
     """The dimension that is this sum, in its canonical text.
 
+    Raises:
+        UnsupportedError: it is too large, or the sum of too many names.
+
     >>> dimension({"n": 1, "m": 2, "": -1})
     '2*m + n - 1'
     """
+    if len(terms) > _MOST_NAMES or max(map(abs, terms.values()), default=0) > LARGEST:
+        raise UnsupportedError(
+            f"a dimension of more than {LARGEST:,}, or of {_MOST_NAMES} names",
+            hint="give it a name of its own, in a declaration",
+        )
     text = ""
     for name, count in sorted(terms.items(), key=lambda term: (not term[0], term[0])):
         if count:

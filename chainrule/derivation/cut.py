@@ -201,9 +201,7 @@ class _Cutter:
             return self.combine("product", node, [left, self.named(node, 1, args)])
         return None
 
-    def affine(
-        self, node: Apply, args: list[_Piece], once: Callable[[int], bool]
-    ) -> _Piece | None:
+    def affine(self, node: Apply, args: list[_Piece], once: Callable[[int], bool]) -> _Piece | None:
         """A layer: a matrix product of names, and a name or a constant added to it."""
         for i in (0, 1):
             layer = args[i].kind == "operation" and _is_product_of_matrices(args[i].expression)

@@ -92,7 +92,8 @@ class Differential(NamedTuple):
 class Gradient(NamedTuple):
     """The derivative of a scalar by a variable, in the shape of the variable.
 
-    In numerator layout `Partial` is its transpose where the variable is a vector.
+    In numerator layout `Partial` is its transpose where the variable is a vector. With an empty
+    `of`: of any scalar that is computed from the outputs.
     """
 
     of: str
@@ -103,6 +104,14 @@ class Transposed(NamedTuple):
     """The transpose of a formula, as `(∂f/∂g)'`."""
 
     of: Formula
+
+
+class Second(NamedTuple):
+    """The second derivative of a scalar by two variables: ∂²y/∂a∂b, a block of the Hessian."""
+
+    of: str
+    by: str
+    then: str
 
 
 class Entry(NamedTuple):
@@ -142,7 +151,7 @@ class SumOver(NamedTuple):
 
 Formula = (
     Expr | Partial | Times | Plus | Matrix | Diagonal | Chain
-    | Differential | Gradient | Transposed | Entry | Delta | EntryOf | SumOver
+    | Differential | Gradient | Second | Transposed | Entry | Delta | EntryOf | SumOver
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Where results lie: constant factors moved, calls in order, memory shared.
+"""Where results lie: calls in order, memory shared, rows taken in blocks.
 
 A value's memory is free after the last call that reads it, views included; an element-wise
 call writes over an argument that ends with it. What is returned keeps memory of its own.
@@ -10,123 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
-from chainrule.lower.bound_tape import BINARY, UNARY, Kind, Tape, Value
-
-UFUNCS = BINARY | UNARY
-# Without memory, and without a call in the step.
-FREE = frozenset(("input", "const", "full", "view"))
-
-
-def live(outputs: Iterable[Value]) -> list[Value]:
-    """What the outputs need, in the order of the tape."""
-    found: set[Value] = set()
-    stack = list(outputs)
-    while stack:
-        value = stack.pop()
-        if value not in found:
-            found.add(value)
-            stack.extend(value.args)
-    return sorted(found, key=lambda v: v.serial)
-
-
-# ---- constant factors
-
-
-def _linear(value: Value) -> tuple[Value, ...]:
-    """The arguments that the value is linear in, each for itself."""
-    if value.op in ("dot", "multiply") and value.args[0] is not value.args[1]:
-        return value.args
-    if value.op == "sum" or (value.op, value.attrs) == ("copy", ("copy",)):
-        return value.args
-    return ()
-
-
-def _ways_down(values: Iterable[Value]) -> dict[Value, Value]:
-    """For a value: the argument through which a factor gets to the smallest array.
-
-    Of equal ones the one it takes more steps to: there more gradients have it in common.
-    """
-    least: dict[Value, tuple[int, int]] = {}
-    through: dict[Value, Value] = {}
-    for v in values:
-        if v.op in FREE or v.kind != "float":
-            continue
-        least[v] = (v.size, 0)
-        found = [a.base for a in _linear(v) if a.base in least]
-        if found:
-            best = min(found, key=lambda a: least[a])
-            size, steps = least[best]
-            least[v] = min(least[v], (size, steps - 1))
-            through[v] = best
-    return through
-
-
-def sink_factors(tape: Tape, outputs: Sequence[Value], blocks: int = 1) -> list[Value]:
-    """Constant factors of large gradients as one factor of what they are computed from.
-
-    Backpropagation is linear in the slope of the loss by the outputs of the network: there a
-    factor 1/N costs nothing, while each gradient of its own would be read and written again.
-    A factor moves into the one argument all of whose users have it.
-    """
-    for factor in dict.fromkeys(tape.parted(v)[1] for v in live(outputs) if v.op == "multiply" and v.shape):
-        if factor is not None:
-            outputs = _sink(tape, outputs, factor, blocks)
-    return list(outputs)
-
-
-def _sink(
-    tape: Tape, outputs: Sequence[Value], factor: float, blocks: int
-) -> Sequence[Value]:
-    def cost(v: Value) -> int:
-        return v.size * (blocks if any(v.rows) else 1)
-
-    values = live(outputs)
-    results = {v.base for v in outputs}
-    scaled = {v for v in values if v.op == "multiply" and v.shape and tape.parted(v)[1] == factor}
-    readers: dict[Value, set[Value]] = {}  # through views
-    for v in values:
-        if v.op != "view":
-            for a in v.args:
-                readers.setdefault(a.base, set()).add(v)
-    through = _ways_down(values)
-    carries: set[Value] = set()  # are computed times the factor
-    claimed: set[Value] = set()  # because an argument is
-
-    def offers(user: Value, v: Value) -> bool:
-        """Whether the user may have v times the factor."""
-        return user.args[0].base is v if user in scaled else (
-            user in carries and through.get(user) is v
-        )
-
-    for v in reversed(values):
-        if v in results or v in scaled or v.op in FREE or v.kind != "float":
-            continue
-        if all(offers(u, v) for u in readers.get(v, ())):
-            carries.add(v)
-            claimed.update(u for u in readers.get(v, ()) if u in carries)
-    heads = [v for v in carries if v not in claimed]
-    before = sum(map(cost, scaled))
-    after = sum(map(cost, heads)) + sum(
-        cost(v) for v in scaled if v.args[0].base not in carries
-    )
-    if after >= before:
-        return outputs
-    new: dict[Value, Value] = {}
-    for v in values:
-        args = tuple(new[a] for a in v.args)
-        if v in scaled and v.args[0].base in carries:
-            new[v] = args[0]
-            continue
-        made = v if args == v.args else tape.make(v.op, args, v.attrs, v.shape, v.rows, v.kind)
-        made.name, made.order = made.name or v.name, v.order
-        if v in carries and v not in claimed:
-            # Not `tape.scale`, which would move the factor to the gradients again.
-            number = tape.const(factor)
-            made = tape.make("multiply", (made, number), (), v.shape, v.rows)
-            made.order = v.order
-        new[v] = made
-    return [new[v] for v in outputs]
-
+from chainrule.lower.bound_factors import live
+from chainrule.lower.bound_tape import FREE, UFUNCS, Kind, Value
 
 # ---- order
 
@@ -178,9 +63,7 @@ class Layout:
     of: dict[Value, Store]
 
 
-def laid_out(
-    order: Sequence[Value], outputs: Iterable[Value], loop: range = range(0)
-) -> Layout:
+def laid_out(order: Sequence[Value], outputs: Iterable[Value], loop: range = range(0)) -> Layout:
     """Memory for the values, computed in this order; the calls at `loop` are repeated."""
     last: dict[Value, int] = {}
     for i, value in enumerate(order):

@@ -13,16 +13,18 @@ from typing import Literal
 
 Kind = Literal["float", "bool", "int"]
 
-BINARY = frozenset(
-    "add subtract multiply divide power maximum minimum arctan2 logaddexp hypot heaviside "
-    "greater greater_equal less less_equal equal not_equal".split()
-)
-UNARY = frozenset(
-    "exp expm1 log log1p log2 log10 sqrt cbrt absolute sign floor ceil sin cos tan arcsin "
-    "arccos arctan sinh cosh tanh arcsinh arccosh arctanh".split()
-)
+BINARY = frozenset({
+    "add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "arctan2",
+    "logaddexp", "hypot", "heaviside", "greater", "greater_equal", "less", "less_equal",
+    "equal", "not_equal",
+})  # fmt: skip
+UNARY = frozenset({
+    "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "absolute", "sign",
+    "floor", "ceil", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
+    "arcsinh", "arccosh", "arctanh",
+})  # fmt: skip
 UFUNCS = BINARY | UNARY
-TESTS = frozenset("greater greater_equal less less_equal equal not_equal".split())
+TESTS = frozenset({"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"})
 # Values without memory of their own, and without a call in the step.
 FREE = frozenset(("input", "const", "full", "fixed", "view"))
 # Up to this many entries a call costs more than what it computes.
@@ -115,7 +117,9 @@ class Tape:
         value = self._known.get(key)
         if value is None:
             serial = len(self.values)
-            value = Value(op, args, attrs, shape, rows or (False,) * len(shape), kind, serial, serial)
+            value = Value(
+                op, args, attrs, shape, rows or (False,) * len(shape), kind, serial, serial
+            )
             self.values.append(value)
             self._known[key] = value
         return value
@@ -206,6 +210,9 @@ class Tape:
 
     def _repeated_sum(self, a: Value, b: Value) -> Value | None:
         """The sum of a vector times a vector of a single 1, as a product with ones."""
+        if a.op == "multiply" and not a.shape and a.args[1].number is not None:
+            found = self._repeated_sum(a.args[0], b)
+            return None if found is None else self.scale(found, a.args[1].number)
         if a.op != "sum" or b.op != "full" or b.shape != (1,) or b.attrs != (1.0,):
             return None
         entries = a.args[0]
@@ -302,9 +309,11 @@ class Tape:
         text = ("[0]", "[:, 0]")[axis]
         return self._view(value, text, (value.shape[kept],), (value.rows[kept],))
 
-    def part(self, value: Value, text: str, shape: tuple[int, ...]) -> Value:
+    def part(
+        self, value: Value, text: str, shape: tuple[int, ...], rows: tuple[bool, ...]
+    ) -> Value:
         """A part of an array: a view, or one entry."""
-        return self._view(value, text, shape, (False,) * len(shape))
+        return self._view(value, text, shape, rows)
 
     def _view(
         self, value: Value, text: str, shape: tuple[int, ...], rows: tuple[bool, ...]

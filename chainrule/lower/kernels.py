@@ -14,36 +14,12 @@ from chainrule.core import arrays
 from chainrule.core.arithmetic import (
     ADD, DIV, EXP, LN, MUL, NEG, SUB, add, div, mul, neg, size, sub,
 )
-from chainrule.core.expr import ONE, Apply, Const, Expr, apply, const, topological
+from chainrule.core.expr import HALF, ONE, ZERO, Apply, Const, Expr, apply, const, topological
 from chainrule.core.ops import Operator, lookup
 from chainrule.core.shape import Shape
-
-
-def private(name: str, numpy: str, shape: Callable[..., Shape] | None, arity: int = 1) -> Operator:
-    """A row that only generated code has: it is neither read nor differentiated."""
-
-    def nothing(*_: Any) -> Any:
-        raise NotImplementedError(name)
-
-    return Operator(
-        name, (arity, arity), (), (), nothing, nothing, numpy, rf"\operatorname{{{name}}}", shape=shape
-    )
-
-
-def _kept(a: Expr) -> Shape:
-    return (a.shape[0], 1) if len(a.shape) == 2 else ()
-
-
-ROW_MAX = private("rowmax", "{0}.max({keep})", _kept)
-ROW_SUM = private("rowsum", "{0}.sum({keep})", _kept)
-COLUMN = private("column", "{0}[:, None]", lambda a: (*a.shape, 1))
-FLAT = private("flat", "{0}[:, 0]", lambda a: a.shape[:1])
-FULL = private("full", "np.full({shape}, {0}, {dtype})", lambda value, *dims: tuple(map(arrays.dim_of, dims)))
-
-
-def full(value: Expr, shape: Shape) -> Expr:
-    """The value repeated to this shape, as NumPy broadcasts; lazily: `_spread` undoes it."""
-    return apply(FULL, value, *map(size, shape))
+from chainrule.lower.private import (
+    ABOVE_ZERO, BELOW_ONE, COLUMN, ERFC, FLAT, FULL, LOG1P, ROW_MAX, ROW_SUM, XLOGY, full,
+)  # fmt: skip
 
 
 def row_max(z: Expr) -> Expr:
@@ -71,10 +47,13 @@ class Expansion:
     def __init__(self) -> None:
         self.new: dict[Expr, Expr] = {}
         self.hints: dict[Expr, tuple[Expr, str]] = {}
+        self.rectified: dict[Expr, Expr] = {}  # argument of relu -> its value
 
     def run(self, roots: Iterable[Expr]) -> None:
         """Rewrite everything below the roots; `new` has the result of each node."""
-        for node in topological(roots):
+        order = topological(roots)
+        self.rectified = {node.args[0]: node for node in order if arrays.is_op(node, "relu")}
+        for node in order:
             if node in self.new:
                 continue
             if not isinstance(node, Apply):
@@ -124,12 +103,43 @@ def _cross_entropy(e: Expansion, node: Apply, z: Expr, y: Expr) -> Expr:
     # The greatest logit less the label's comes first: that difference is exact.
     top, _, _, total = _exponentials(e, z)
     losses = apply(ADD, apply(SUB, top, row_sum(apply(MUL, z, y))), apply(LN, total))
-    return apply(lookup("mean"), losses) if losses.shape else losses
+    return _mean(losses)
 
 
 def _mse(e: Expansion, node: Apply, a: Expr, b: Expr) -> Expr:
     squares = apply(lookup("pow"), sub(a, b), const(2))
-    return apply(lookup("mean"), squares) if squares.shape else squares
+    return _mean(squares)
+
+
+def _positive(e: Expansion, node: Apply, z: Expr, bound: Expr) -> Expr | None:
+    # relu(z) > 0 is z > 0, and z is needed no longer.
+    value = e.rectified.get(node.args[0])
+    if bound is not ZERO or value not in e.new:
+        return None
+    return apply(node.op, e.new[value], ZERO)
+
+
+def _gelu(e: Expansion, node: Apply, z: Expr) -> Expr:
+    root = _constant("sqrt", 2)
+    return mul(mul(HALF, z), apply(ERFC, neg(div(z, root))))
+
+
+def _constant(name: str, value: int) -> Expr:
+    return apply(lookup(name), const(value))
+
+
+def _probability_loss(e: Expansion, node: Apply, p: Expr, y: Expr) -> Expr:
+    above = mul(y, apply(LN, apply(ABOVE_ZERO, p)))
+    below = mul(sub(ONE, y), apply(LOG1P, neg(apply(BELOW_ONE, p))))
+    return neg(_mean(add(above, below)))
+
+
+def _logit_loss(e: Expansion, node: Apply, z: Expr, y: Expr) -> Expr:
+    return _mean(sub(apply(lookup("softplus"), z), mul(y, z)))
+
+
+def _mean(a: Expr) -> Expr:
+    return apply(lookup("mean"), a) if a.shape else a
 
 
 def _silu(e: Expansion, node: Apply, z: Expr) -> Expr:
@@ -148,12 +158,43 @@ def _spread(a: Expr) -> Expr:
 
 def _broadcast(e: Expansion, node: Apply, a: Expr, b: Expr) -> Expr:
     """An element-wise operation, without repeating what NumPy repeats."""
-    found = _folded(node.op, _spread(a), _spread(b))
+    a, b = _spread(a), _spread(b)
+    found = _special(node.op, a, b)
+    if found is None:
+        found = _folded(node.op, a, b)
     return found if found.shape == node.shape else full(found, node.shape)
 
 
 def _neg(e: Expansion, node: Apply, a: Expr) -> Expr:
     return full(neg(a.args[0]), node.shape) if a.op is FULL else neg(a)
+
+
+def _special(op: Operator, a: Expr, b: Expr) -> Expr | None:
+    if op is ADD and a is ONE and arrays.is_op(b, "erf"):
+        return apply(ERFC, neg(b.args[0]))  # without cancellation
+    if op is MUL:
+        for x, y in ((a, b), (b, a)):
+            if y.op is LN and x.op is not None and x.op.name == "pow" and x.args[0] is y.args[0]:
+                return apply(XLOGY, x, y.args[0])  # the slope of a^b by b, 0 at a = 0
+    if op is ADD and a.op is NEG and b.op is not NEG:
+        op, a, b = SUB, b, a.args[0]
+        found = _common_factor(op, a, b)
+        return sub(a, b) if found is None else found
+    if op in (ADD, SUB):
+        return _common_factor(op, a, b)
+    return None
+
+
+def _common_factor(op: Operator, a: Expr, b: Expr) -> Expr | None:
+    """a c + b c as (a + b) c, and likewise a/c, for a scalar c."""
+    if a.op is b.op is DIV and a.args[1] is b.args[1] and not a.args[1].shape and a.shape:
+        return div(_FOLDING[op](a.args[0], b.args[0]), a.args[1])
+    if a.op is b.op is MUL and a.shape == b.shape != ():
+        for factor, x in ((a.args[0], a.args[1]), (a.args[1], a.args[0])):
+            for other, y in ((b.args[0], b.args[1]), (b.args[1], b.args[0])):
+                if factor is other and not factor.shape:
+                    return mul(factor, _FOLDING[op](x, y))
+    return None
 
 
 _FOLDING: dict[Operator, Callable[[Expr, Expr], Expr]] = {ADD: add, SUB: sub, MUL: mul, DIV: div}
@@ -208,7 +249,11 @@ _RULES: Mapping[str, Callable[..., Expr | None]] = {
     "logsumexp": _logsumexp,
     "cross_entropy": _cross_entropy,
     "mse": _mse,
+    "binary_cross_entropy": _probability_loss,
+    "binary_cross_entropy_of_logits": _logit_loss,
     "silu": _silu,
+    "gelu": _gelu,
+    ">": _positive,
     "add": _broadcast,
     "sub": _broadcast,
     "mul": _broadcast,

@@ -18,6 +18,7 @@ from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import Apply, Const, Expr, number_text
 from chainrule.core.shape import Dim, Shape, affine
 from chainrule.core.table.abstract import AbstractOperator
+from chainrule.lower.helpers import TEMPLATES
 
 _LARGEST_INT = 2**31  # larger ones are written as floats: NumPy has no use for them
 
@@ -27,14 +28,14 @@ class Code(NamedTuple):
 
     Attributes:
         text: formatted as ruff does.
-        atom: whether it needs no brackets anywhere.
+        binding: how tightly it binds: 6 needs no brackets anywhere, 1 is a comparison.
         python: whether its value is a number of Python, which takes the dtype of what it meets.
         test: whether its value is true or false, entry by entry.
         operations: how many it has.
     """
 
     text: str
-    atom: bool = True
+    binding: int = 6
     python: bool = False
     test: bool = False
     operations: int = 0
@@ -66,7 +67,8 @@ def literal(node: Const) -> Code:
         text = repr(number)
     else:
         text = f"{value.numerator} / {value.denominator}"
-    return Code(text, text[0] != "-" and "/" not in text, python=True)
+    binding = _PRODUCT if "/" in text else _UNARY if text[0] == "-" else _ATOM
+    return Code(text, binding, python=True)
 
 
 def dimension_code(dim: Dim, names: Mapping[str, str]) -> str:
@@ -124,7 +126,7 @@ class Expressions:
         if not code.test:
             return code
         if code.python:
-            return code._replace(text=f"float({code.text})", atom=True, test=False)
+            return code._replace(text=f"float({code.text})", binding=_ATOM, test=False)
         found = _filled("{0}.astype({1})", (code, Code(self.dtype)))
         return found._replace(operations=code.operations)
 
@@ -162,7 +164,7 @@ class Expressions:
                 return _filled("np.diagonal({0}).copy()", args)
             case "matmul" | "transpose" if len(node.args[0].shape) == 0:
                 return args[0]
-        return self._filled(op.numpy, args)
+        return self._filled(TEMPLATES.get(op.name, op.numpy), args)
 
     def _filled(self, template: str, args: Sequence[Code]) -> Code:
         return _filled(template.replace("{dtype}", self.dtype), args)
@@ -216,38 +218,74 @@ def repeated(template: str, slot: int) -> bool:
     return template.count(f"{{{slot}}}") > 1
 
 
-@lru_cache(maxsize=4096)
-def _is_atom(template: str) -> bool:
-    tree = ast.parse(_PLACE.sub(r"_\1", template), mode="eval").body
-    return isinstance(tree, (ast.Call, ast.Name, ast.Attribute, ast.Subscript))
-
-
 _PLACE = re.compile(r"\{(\d+)\}")
-_SIMPLE = r"(?<![\w.)\]])([\w.]+) \*\* (-?[\w.]+)(?![\w.(\[]| \*\*)"
-_POWER = re.compile(_SIMPLE)
+_ATOM, _POWER, _UNARY, _PRODUCT, _SUM, _TEST = 6, 5, 4, 3, 2, 1
+_BINDING: dict[type[ast.AST], int] = {
+    ast.Add: _SUM, ast.Sub: _SUM, ast.Mult: _PRODUCT, ast.Div: _PRODUCT, ast.MatMult: _PRODUCT,
+    ast.Pow: _POWER,
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _read(template: str) -> tuple[int, tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """How the template binds, its text between the places, and each place: slot, least binding.
+
+    It is Python's own syntax tree that says what stands beside an operator.
+    """
+    tree = ast.parse(_PLACE.sub(r"_\1", template), mode="eval").body
+    needed: dict[tuple[int, int], int] = {}
+    for parent in ast.walk(tree):
+        for child in ast.iter_child_nodes(parent):
+            if isinstance(child, ast.Name) and child.id[0] == "_" and child.id[1:].isdigit():
+                needed[child.lineno, child.col_offset] = _least(parent, child)
+    texts, places, start = [], [], 0
+    shift = 0  # `{0}` is a character longer than `_0`
+    for found in _PLACE.finditer(template):
+        texts.append(template[start : found.start()])
+        start = found.end()
+        places.append((int(found[1]), needed.get((1, found.start() - shift), 0)))
+        shift += 1
+    return _binds(tree), (*texts, template[start:]), tuple(places)
+
+
+def _least(parent: ast.AST, child: ast.AST) -> int:
+    if isinstance(parent, ast.BinOp):
+        own = _BINDING[type(parent.op)]
+        if own == _POWER:
+            return _ATOM
+        return own if child is parent.left else own + 1
+    if isinstance(parent, ast.UnaryOp):
+        return _ATOM
+    if isinstance(parent, ast.Compare):
+        return _SUM
+    inside = isinstance(parent, ast.Attribute) or (
+        isinstance(parent, ast.Subscript) and child is parent.value
+    )
+    return _ATOM if inside else 0
+
+
+def _binds(tree: ast.expr) -> int:
+    if isinstance(tree, ast.BinOp):
+        return _BINDING[type(tree.op)]
+    if isinstance(tree, ast.UnaryOp):
+        return _UNARY
+    return _TEST if isinstance(tree, ast.Compare) else _ATOM
 
 
 def _filled(template: str, args: Sequence[Code]) -> Code:
     """The template with its operands, bracketed where Python needs it."""
-    if all(a.atom for a in args):
-        text = template.format(*(a.text for a in args))
-    else:
-        tree = ast.parse(_PLACE.sub(r"_\1", template), mode="eval")
-        tree = _Filling([a.text for a in args]).visit(tree)
-        text = ast.unparse(tree)
-    if " ** " in text:
-        text = _POWER.sub(r"\1**\2", text)
-    return Code(text, _is_atom(template))
+    binding, texts, places = _read(template)
+    text = texts[0]
+    for (slot, least), after in zip(places, texts[1:], strict=True):
+        code = args[slot]
+        text += code.text if code.binding >= least else f"({code.text})"
+        text += after
+    if binding == _POWER and _SIMPLE.fullmatch(text):
+        text = text.replace(" ** ", "**")
+    return Code(text, binding)
 
 
-class _Filling(ast.NodeTransformer):
-    def __init__(self, operands: Sequence[str]) -> None:
-        self.operands = operands
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id.startswith("_") and node.id[1:].isdigit():
-            return ast.parse(self.operands[int(node.id[1:])], mode="eval").body
-        return node
+_SIMPLE = re.compile(r"[\w.]+ \*\* -?[\w.]+")
 
 
 def constant_nodes(nodes: Sequence[Expr], dimensions: Mapping[Expr, str]) -> set[Expr]:

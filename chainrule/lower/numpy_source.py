@@ -7,16 +7,15 @@ name in the program or in its derivation keeps a line of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from chainrule.core import arrays
 from chainrule.core.errors import UsageError
 from chainrule.core.expr import Apply, Const, Expr, Sym, apply, symbol
 from chainrule.core.shape import Dim, Shape, affine
+from chainrule.lower.helpers import helper_texts
 from chainrule.lower.identifiers import Identifiers
-from chainrule.lower.kernels import COLUMN, FLAT
 from chainrule.lower.numpy_expression import (
     Code,
     Expressions,
@@ -24,12 +23,17 @@ from chainrule.lower.numpy_expression import (
     literal,
     repeated,
 )
+from chainrule.lower.private import COLUMN, FLAT
 from chainrule.lower.schedule import Schedule, Statement
 
 _WIDTH = 88
 _LONGEST = 56  # of an expression that has parts written in place
 _MOST_OPERATIONS = 4
-RESERVED = ("np", "Array", "NDArray", "SHAPES", "check", "value", "value_and_grad", "dtype")
+_SMALL = 64  # an array with an axis this short is not worth a line that frees it
+RESERVED = (
+    "np", "Any", "Array", "NDArray", "SHAPES", "check", "sizes", "grads", "dtype",
+    "value", "value_and_grad",
+)  # fmt: skip
 
 Text = Callable[[Expr], str]
 
@@ -37,20 +41,45 @@ Text = Callable[[Expr], str]
 class Line(NamedTuple):
     """An assignment: what it reads are nodes that have lines or are inputs."""
 
+    target: str
     statement: Statement
     code: Code
     reads: tuple[Expr, ...]
     mathematics: Expr
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(NamedTuple):
     """A statement that has no line yet."""
 
     statement: Statement
     code: Code
     reads: tuple[Expr, ...]
     mathematics: Expr
+
+
+class Names:
+    """What the code calls nodes; an unnamed one gets its number when it gets a line."""
+
+    def __init__(self, schedule: Schedule, dimensions: Iterable[str]) -> None:
+        self._identifiers = Identifiers(RESERVED)
+        fresh = self._identifiers.fresh
+        self.of: dict[Expr, str] = {s: fresh(s.name) for s in schedule.lowered.inputs}
+        self._given = {s.node: fresh(s.name) for s in schedule.statements if s.named}
+        self.dimensions = {name: fresh(name) for name in dimensions}
+
+    def name(self, s: Statement) -> str:
+        """The name of a statement that gets a line now."""
+        if s.node not in self.of:
+            if s.node in self._given:
+                found = self._given[s.node]
+            elif s.of in self.of:
+                found = self._identifiers.fresh(f"{self.of[s.of]}_bar")
+            elif s.base in self.of:
+                found = self._identifiers.fresh(f"{self.of[s.base]}_{s.suffix}")
+            else:
+                found = self._identifiers.numbered("u" if s.stage == "forward" else "t")
+            self.of[s.node] = found
+        return self.of[s.node]
 
 
 class Body:
@@ -61,21 +90,30 @@ class Body:
         dimensions: the named dimensions that the lines use.
     """
 
-    def __init__(self, schedule: Schedule, dtype: str, names: dict[str, str]) -> None:
+    def __init__(
+        self, schedule: Schedule, dtype: str, names: Names, targets: Mapping[Expr, str]
+    ) -> None:
         self.schedule = schedule
         self.lines: list[Line] = []
         self.dimensions: dict[str, None] = {}
         self._names = names
+        self._targets = targets  # results that are put where they belong
         self._expressions = Expressions(dtype, self._dimension)
         self._parts: dict[Expr, _Part] = {}  # written in place, or not yet at all
+        self.formulas: dict[Expr, Expr] = {}  # over names of lines
         self._tests: set[Expr] = set()
         self._wanted: set[Expr] = set()
-        inputs = {s.name for s in schedule.lowered.inputs}
-        self._sizes = lambda node: isinstance(node, Sym) and node.name not in inputs
+        self._inputs = {s.name for s in schedule.lowered.inputs}
+
+    def _is_size(self, node: Expr) -> bool:
+        return isinstance(node, Sym) and node.name not in self._inputs
+
+    def _name(self, node: Expr) -> str:
+        return self._targets.get(node) or self._names.of[node]
 
     def _dimension(self, dim: Dim) -> str:
         self.dimensions.update(dict.fromkeys(name for name in affine(dim) if name))
-        return dimension_code(dim, self._names)
+        return dimension_code(dim, self._names.dimensions)
 
     def run(self, statements: Iterable[Statement], results: Iterable[Expr]) -> None:
         """Write the statements; the results get lines of their own."""
@@ -87,6 +125,7 @@ class Body:
         for s in statements:
             part = self._written(s)
             self._parts[s.node] = part
+            self.formulas[s.node] = part.mathematics
             if not self._may_wait(part, uses[s.node], s.node in wanted):
                 self._emit(s.node)
 
@@ -107,7 +146,7 @@ class Body:
                 if part is None:
                     codes.append(self._leaf(a))
                     formulas.append(self._formula(a))
-                    if codes[-1].text.isidentifier() and not self._sizes(a):
+                    if not codes[-1].python:
                         reads.append(a)
                     continue
                 once = s.node.args.count(a) == 1 and not repeated(s.node.op.numpy, slot)
@@ -134,24 +173,32 @@ class Body:
         code = self._expressions.number(part.code) if node in self._wanted else part.code
         if code.test:
             self._tests.add(node)
-        self.lines.append(Line(part.statement, code, part.reads, part.mathematics))
+        target = self._targets.get(node) or self._names.name(part.statement)
+        self.lines.append(Line(target, part.statement, code, part.reads, part.mathematics))
 
     def _leaf(self, node: Expr) -> Code:
         if isinstance(node, Const):
             return literal(node)
-        if isinstance(node, Sym) and self._sizes(node):
+        if isinstance(node, Sym) and self._is_size(node):
             return Code(self._dimension(node.name), python=True)
-        return Code(self.schedule.names[node], test=node in self._tests)
+        return Code(self._name(node), test=node in self._tests)
 
     def _formula(self, node: Expr) -> Expr:
-        if isinstance(node, Const) or (isinstance(node, Sym) and self._sizes(node)):
+        if isinstance(node, Const) or (isinstance(node, Sym) and self._is_size(node)):
             return node
-        return symbol(self.schedule.names[node], node.shape)
+        return symbol(self._name(node), node.shape)
+
+    def is_shared(self, node: Expr) -> bool:
+        """Whether it is an input, or may look into the memory of one."""
+        return not isinstance(node, Apply) or node.op.name in _VIEWS
 
     def code_of(self, node: Expr) -> str:
         """A result: its name, or a constant."""
         part = self._parts.get(node)
         return part.code.text if part is not None else self._leaf(node).text
+
+
+_VIEWS = frozenset({"transpose", "index", "slice", "column", "flat"})
 
 
 def _is_view(node: Apply) -> bool:
@@ -167,19 +214,18 @@ def _apply(node: Apply, formulas: Sequence[Expr]) -> Expr:
         return apply(node.op, *node.args)
 
 
-_SCALAR = "float"
 _CHECK = '''
-def check(*arrays: Array) -> None:
-    """Refuse an array that does not fit, by its name."""
-    sizes: dict[int | str, int] = {{}}
-    for (name, shape), array in zip(SHAPES.items(), arrays, strict=True):
-        if {wrong}:
-            raise TypeError(f"{{name}} has the dtype {{array.dtype}}, not {dtype}")
-        expected = tuple(sizes.get(dim, dim) for dim in shape)
-        for dim, size in zip(shape, array.shape, strict=False):
-            sizes.setdefault(dim, size if isinstance(dim, str) else dim)
-        if array.shape != tuple(sizes.get(dim) for dim in shape):
-            raise ValueError(f"{{name}} has the shape {{array.shape}}, not {{expected}}")
+def check(*arrays: Array) -> dict[str, int]:
+    """The sizes of the dimensions; what does not fit SHAPES is refused by its name."""
+    sizes: dict[str, int] = {{}}
+    for entry, array in zip(SHAPES.split(", "), arrays, strict=True):
+        name, *dims = entry.split()
+        for dim, size in zip(dims, array.shape, strict=False):
+            sizes.setdefault(dim, int(dim) if dim.isdigit() else size)
+        if {wrong} or [*array.shape] != [sizes.get(d) for d in dims]:
+            found = f"{{name}} is an array of {{array.dtype}}, shape {{array.shape}}"
+            raise ValueError(f"{{found}}; needed: {dtype}, shape {{dims}}, {{sizes}}")
+    return sizes
 '''
 
 
@@ -195,121 +241,200 @@ class Module:
         self.schedule = schedule
         self.text = text
         self.dtype = dtype
-        self.output = " ".join(schedule.outputs)
         symbols = schedule.lowered.inputs
-        self.arrays = {schedule.inputs[s.name]: s.shape for s in symbols if s.shape}
-        self.scalars = [schedule.inputs[s.name] for s in symbols if not s.shape]
-        self.arguments = list(schedule.inputs.values())
-        taken = Identifiers([*RESERVED, *schedule.names.values()])
         dims = [n for s in symbols for d in s.shape for n in affine(d) if n]
-        self.dims = {d: taken.fresh(d) for d in dict.fromkeys(dims)}
+        self.names = Names(schedule, dict.fromkeys(dims))
+        self.inputs = {s.name: self.names.of[s] for s in symbols}
+        self.arrays = {self.names.of[s]: s.shape for s in symbols if s.shape}
+        self.scalars = [self.names.of[s] for s in symbols if not s.shape]
+        self.output = ", ".join(schedule.outputs)
+        self._dtype = f"np.{dtype}" if dtype else "dtype" if self.arrays else "np.float64"
 
     def write(self) -> str:
         """The text of the module."""
         schedule = self.schedule
-        (y,) = schedule.outputs.values()
         forward = [s for s in schedule.statements if s.stage == "forward"]
-        parts = [self._head()]
-        parts.append(self._function(
-            "value", forward, {}, "float", f"The value of {self.output}."))
-        grads = schedule.results
-        kind = "Array" if any(n.shape for n in grads.values()) else "float"
-        parts.append(self._function(
-            "value_and_grad", schedule.statements, grads, f"tuple[float, dict[str, {kind}]]",
-            f"The value of {self.output} and its gradient."))
-        return "\n\n".join(parts)
+        kind = "Array" if self.arrays else "float"
+        grads = self._function(
+            "value_and_grad", schedule.statements, schedule.results,
+            f"tuple[float, dict[str, {kind}]]", f"The value of {self.output} and its gradient.")
+        value = self._function("value", forward, {}, "float", f"The value of {self.output}.")
+        return "\n\n".join([self._head(helper_texts([value, grads])), value, grads])
 
-    def _head(self) -> str:
-        lines = ['"""Value and gradient, in NumPy alone; made by chainrule."""', "", "import numpy as np"]
+    def _head(self, helpers: Sequence[str]) -> str:
+        lines = ['"""Value and gradient, in NumPy alone; made by chainrule."""', ""]
+        if self.arrays or helpers:
+            lines += ["from typing import Any", ""]
+        lines.append("import numpy as np")
         if self.arrays:
-            kind = f"np.{self.dtype}" if self.dtype else "np.floating[Any]"
-            if not self.dtype:
-                lines[2:2] = ["from typing import Any", ""]
-            lines += ["from numpy.typing import NDArray", "", f"Array = NDArray[{kind}]"]
-            shapes = {a: tuple(self._dim(d) for d in shape) for a, shape in self.arrays.items()}
-            entries = [f"{_quoted(a)}: {_tuple(shape)}" for a, shape in shapes.items()]
-            lines += _wrapped("SHAPES: dict[str, tuple[int | str, ...]] = {", entries, "}")
+            kind = f"  # of np.{self.dtype}" if self.dtype else ""
+            lines += ["", f"Array = np.ndarray[Any, Any]{kind}"]
+            entries = [
+                " ".join([a, *(self._dim(d).replace(" ", "") for d in shape)])
+                for a, shape in self.arrays.items()
+            ]
+            lines += _text_lines("SHAPES = ", entries)
             wrong = f"array.dtype != np.{self.dtype}" if self.dtype else 'array.dtype.kind != "f"'
-            dtype = self.dtype or "of real numbers"
-            lines += ["", _CHECK.format(wrong=wrong, dtype=dtype).rstrip()]
-        return "\n".join(lines) + "\n"
+            lines += ["", _CHECK.format(wrong=wrong, dtype=self.dtype or "floats").rstrip()]
+        if self.arrays and helpers:
+            lines.append("\n")
+        elif helpers:
+            lines.append("" if helpers[0].startswith("ERF") else "\n")
+        lines.append("\n\n\n".join(helpers))
+        return "\n".join(lines).rstrip() + "\n"
 
     def _dim(self, dim: Dim) -> str:
-        return str(dim) if isinstance(dim, int) else _quoted(dimension_code(dim, self.dims))
+        return str(dim) if isinstance(dim, int) else dimension_code(dim, self.names.dimensions)
 
     def _function(
-        self, name: str, statements: Iterable[Statement], grads: dict[str, Expr],
+        self, name: str, statements: Iterable[Statement], grads: Mapping[str, Expr],
         result: str, title: str,
     ) -> str:  # fmt: skip
         (y,) = self.schedule.outputs.values()
-        dtype = f"np.{self.dtype}" if self.dtype else "dtype"
-        body = Body(self.schedule, dtype, self.dims)
+        targets = self._targets(grads)
+        body = Body(self.schedule, self._dtype, self.names, targets)
         body.run(statements, [y, *grads.values()])
-        arguments = [f"{a}: {'Array' if a in self.arrays else 'float'}" for a in self.arguments]
-        lines = _signature(name, arguments, result)
-        lines += self._docstring(title, body, grads)
-        indented: list[str] = []
-        if self.arrays:
-            indented += _wrapped("check(", list(self.arrays), ")")
-        for scalar in self.scalars:
-            indented.append(f"{scalar} = {dtype}({scalar})")
-        indented += self._sizes(body.dimensions)
-        indented += self._lines(body, [y, *grads.values()])
-        indented += self._returned(body, y, grads)
-        return "\n".join([*lines, *("    " + line if line else "" for line in indented)]) + "\n"
+        scalar = "float | np.float32" if self.dtype == "float32" else "float"
+        arguments = [
+            f"{a}: {'Array' if a in self.arrays else scalar}" for a in self.inputs.values()
+        ]
+        after = self._lines(body, [y, *grads.values()])
+        after += self._returned(body, y, grads, targets)
+        inside = self._checks(body, any("dtype" in line for line in after))
+        if targets:
+            inside.append("grads: dict[str, Array] = {}")
+        inside += after
+        lines = _signature(name, arguments, result) + self._docstring(title, body, grads)
+        return "\n".join([*lines, *("    " + line for line in inside)]) + "\n"
 
-    def _docstring(self, title: str, body: Body, grads: dict[str, Expr]) -> list[str]:
+    def _targets(self, grads: Mapping[str, Expr]) -> dict[Expr, str]:
+        """Where results are put, if they are too many to be listed at the end."""
+        line = "return float(), {" + ", ".join(f'"{n}": {self.inputs[n]}_bar' for n in grads) + "}"
+        if len(line) + len(self.output) + 4 <= _WIDTH or not self.arrays:
+            return {}
+        made = {s.node for s in self.schedule.statements if not s.named}
+        return {
+            node: f"grads[{_quoted(n)}]" for n, node in reversed(grads.items())
+            if node.shape and node in made
+        }  # fmt: skip
+
+    def _checks(self, body: Body, typed: bool) -> list[str]:
+        """Shapes, dtypes, and the sizes that the body needs."""
+        lines = []
+        needed = list(body.dimensions)
+        if self.arrays:
+            call = _wrapped("check(", list(self.arrays), ")")
+            if len(needed) == 1 and any(needed[0] in shape for shape in self.arrays.values()):
+                name = self.names.dimensions[needed[0]]
+                call[0] = f"{name} = {call[0]}"
+                call[-1] += f"[{_quoted(name)}]"
+                if len(call) == 1 and len(call[0]) + 4 > _WIDTH:
+                    call = _wrapped(f"{name} = check(", list(self.arrays), f")[{_quoted(name)}]", 0)
+                needed = []
+            elif needed:
+                call[0] = f"sizes = {call[0]}"
+                if len(call) == 1 and len(call[0]) + 4 > _WIDTH:
+                    call = _wrapped("sizes = check(", list(self.arrays), ")", 0)
+            lines += call
+        for dim in needed:
+            lines.append(f"{self.names.dimensions[dim]} = {self._size(dim)}")
+        if self._dtype == "dtype" and (typed or self.scalars):
+            lines.append(f"dtype = np.result_type({', '.join(self.arrays)}).type")
+        for scalar in self.scalars:
+            lines.append(f"{scalar} = {self._dtype}({scalar})")
+        return lines
+
+    def _size(self, dim: str) -> str:
+        for shape in self.arrays.values():
+            if dim in shape:
+                return f'sizes["{self.names.dimensions[dim]}"]'
+        raise UsageError(f"the size of {dim} cannot be read off the inputs")
+
+    def _docstring(self, title: str, body: Body, grads: Mapping[str, Expr]) -> list[str]:
+        made = {line.statement.node: line for line in body.lines}
         inner = []
-        if grads:
-            made = {line.statement.node: line for line in body.lines}
-            for name, node in grads.items():
-                identifier = self.schedule.inputs[name]
-                formula = self.text(made[node].mathematics) if node in made else body.code_of(node)
-                inner.append(f"d{self.output}/d{identifier} = {formula}{_shown(node.shape)}")
+        for name, node in grads.items():
+            formula = self.text(made[node].mathematics) if node in made else body.code_of(node)
+            inner.append(f"d{self.output}/d{self.inputs[name]} = {formula}")
         if not inner:
             return [f'    """{title}"""']
-        return [f'    """{title}', "", *("    " + line for line in inner), '    """']
-
-    def _sizes(self, used: Iterable[str]) -> list[str]:
-        lines = []
-        for name in used:
-            for a, shape in self.arrays.items():
-                if name in shape:
-                    lines.append(f"{self.dims[name]} = {a}.shape[{shape.index(name)}]")
-                    break
-            else:
-                raise UsageError(f"the size of {name} cannot be read off the inputs")
-        return lines
+        return [f'    """{title}', "", *_filled_lines(inner), '    """']
 
     def _lines(self, body: Body, results: Sequence[Expr]) -> list[str]:
-        lines = []
-        for line in body.lines:
-            s = line.statement
-            code = f"{s.name} = {line.code.text}"
-            lines.append(_commented(code, self._comments(line)))
+        last: dict[Expr, int] = {}
+        for i, line in enumerate(body.lines):
+            last.update(dict.fromkeys(line.reads, i))
+        kept = set(results)
+        lines, dead = [], []
+        for i, line in enumerate(body.lines):
+            if dead and _is_large(line.statement.node):
+                lines.append(f"del {', '.join(dead)}")
+                dead = []
+            lines.append(_commented(f"{line.target} = {line.code.text}", self._comments(line, body)))
+            for node in (*line.reads, line.statement.node):
+                if last.get(node) == i and _is_large(node) and node not in kept:
+                    if isinstance(node, Apply):
+                        dead.append(self.names.of[node])
         return lines
 
-    def _comments(self, line: Line) -> list[str]:
+    def _comments(self, line: Line, body: Body) -> list[str]:
         """From the fullest to the shortest."""
         s = line.statement
-        shape = _shown(s.node.shape).strip()
-        of = f"d{self.output}/d{s.of}" if s.of else ""
+        shape = _shown(s.node.shape)
         formula = self.text(line.mathematics)
-        full = f"{of} = {formula}" if of else formula
-        return [f"{shape}  {full}".strip(), f"{shape}  {of}".strip(), shape]
+        if s.of is None:
+            return [f"{shape}  {formula}".strip(), shape]
+        of = self.names.of.get(s.of)
+        by = f"d{self.output}/d{of}" if of else f"d{self.output}/d({self.text(body.formulas[s.of])})"
+        return [f"{shape}  {by} = {formula}".strip(), f"{shape}  {by}".strip(), shape]
 
-    def _returned(self, body: Body, y: Expr, grads: dict[str, Expr]) -> list[str]:
+    def _returned(
+        self, body: Body, y: Expr, grads: Mapping[str, Expr], targets: Mapping[Expr, str]
+    ) -> list[str]:
         loss = f"float({body.code_of(y)})"
         if not grads:
             return [f"return {loss}"]
-        entries = []
-        kind = "Array" if any(n.shape for n in grads.values()) else "float"
+        entries = {}
+        seen: set[Expr] = set()
         for name, node in grads.items():
             code = body.code_of(node)
             if not node.shape:
-                code = f"float({code})" if kind == "float" else f"np.asarray({code}, {body._expressions.dtype})"
-            entries.append(f"{_quoted(name)}: {code}")
-        return _wrapped(f"return {loss}, {{", entries, "}")
+                code = f"np.asarray({code}, {self._dtype})" if self.arrays else f"float({code})"
+            elif node in seen or body.is_shared(node):
+                code = f"{code}.copy()"
+            seen.add(node)
+            if code != f"grads[{_quoted(name)}]":
+                entries[_quoted(name)] = code
+        if targets:
+            return [*(f"grads[{n}] = {code}" for n, code in entries.items()), f"return {loss}, grads"]
+        return _wrapped(f"return {loss}, {{", [f"{n}: {code}" for n, code in entries.items()], "}")
+
+
+def _is_large(node: Expr) -> bool:
+    return len(node.shape) == 2 and not any(isinstance(d, int) and d <= _SMALL for d in node.shape)
+
+
+def _text_lines(head: str, entries: Sequence[str]) -> list[str]:
+    """A text of entries with commas between them, over several lines where it is long."""
+    line = f'{head}"{", ".join(entries)}"'
+    if len(line) <= _WIDTH:
+        return [line]
+    lines = [""]
+    for i, entry in enumerate(entries):
+        piece = entry + (", " if i < len(entries) - 1 else "")
+        if len(lines[-1]) + len(piece) + 6 > _WIDTH:
+            lines.append("")
+        lines[-1] += piece
+    return [f"{head}(", *(f'    "{line}"' for line in lines), ")"]
+
+
+def _filled_lines(entries: Sequence[str]) -> list[str]:
+    lines = [""]
+    for entry in entries:
+        if lines[-1] and len(lines[-1]) + len(entry) + 6 > _WIDTH:
+            lines.append("")
+        lines[-1] += f"; {entry}" if lines[-1] else entry
+    return ["    " + line for line in lines]
 
 
 def _quoted(name: str) -> str:
@@ -321,7 +446,7 @@ def _tuple(items: Sequence[str]) -> str:
 
 
 def _shown(shape: Shape) -> str:
-    return f"  ({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})" if shape else ""
+    return _tuple([str(d) for d in shape]) if shape else ""
 
 
 def _commented(code: str, comments: Sequence[str]) -> str:
@@ -341,8 +466,8 @@ def _signature(name: str, arguments: Sequence[str], result: str) -> list[str]:
     return [f"def {name}(", *(f"    {a}," for a in arguments), f") -> {result}:"]
 
 
-def _wrapped(head: str, entries: Sequence[str], tail: str) -> list[str]:
+def _wrapped(head: str, entries: Sequence[str], tail: str, width: int = _WIDTH) -> list[str]:
     line = head + ", ".join(entries) + tail
-    if len(line) + 4 <= _WIDTH:
+    if len(line) + 4 <= width:
         return [line]
     return [head, *(f"    {e}," for e in entries), tail]

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from chainrule.core import arrays
-from chainrule.core.accumulate import cotangents
 from chainrule.core.errors import UsageError
 from chainrule.core.expr import ONE, Apply, Const, Expr, Sym, free_symbols, substitute, symbol, topological
 from chainrule.core.program import Program
 from chainrule.core.shape import shape_text
+from chainrule.lower.branches import guard_branches
 from chainrule.lower.identifiers import Identifiers
 from chainrule.lower.kernels import Expansion
 from chainrule.lower.stable import Rewrite, stabilize
+from chainrule.lower.sweep import sweep
 
 Stage = Literal["forward", "backward"]
 Mode = Literal["gradient", "jacobian", "hvp"]
@@ -56,15 +57,18 @@ class Statement(NamedTuple):
         node: what is computed; `Schedule.names` has the name of each argument that is not a
             constant, a dimension or made of these.
         stage: whether the value needs it, or only the derivatives.
-        of: for a derivative of the output by a named node, that node's name.
+        of: of a derivative of the output by a node, that node.
         named: whether the program or the derivation calls it so.
+        base, suffix: of a helper of a softmax, the node it is named after, and how.
     """
 
     name: str
     node: Apply
     stage: Stage
-    of: str = ""
+    of: Expr | None = None
     named: bool = False
+    base: Expr | None = None
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +118,22 @@ def lower(
     for name, node in (names or {}).items():
         kept.setdefault(name, node)
     stable = stabilize([*kept.values()])
-    kept = {name: stable.new[node] for name, node in kept.items()}
-    outputs = {name: kept[name] for name in program.outputs}
-    y = scalar_output(program, outputs)
+    kept = dict(zip(kept, stable.roots, strict=True))
+    y = scalar_output(program, {name: kept[name] for name in program.outputs})
+    kept = dict(zip(kept, guard_branches([*kept.values()], [y]), strict=True))
+    y = kept[program.outputs[0]]
     xs = [by_name[name] for name in wrt]
-    found = cotangents([y], [ONE], xs)
+    found = sweep([y], [ONE], xs, program.dimensions)
+    # The derivatives have branches of their own.
+    bars = guard_branches([*found.values(), y], [*(found[x] for x in xs if x in found), y])
+    found = dict(zip(found, bars[:-1], strict=True))
     results = {x.name: found.get(x, arrays.zeros(x.shape)) for x in xs}
     called: dict[Expr, str] = {}
     for name, node in kept.items():
         if isinstance(node, Apply):
             called.setdefault(node, name)
     return Lowered(
-        tuple(inputs), outputs, results, called,
+        tuple(inputs), {program.outputs[0]: y}, results, called,
         {bar: node for node, bar in reversed(found.items()) if isinstance(bar, Apply)},
         tuple(stable.rewrites),
     )  # fmt: skip
@@ -304,30 +312,22 @@ def _named(
     identifiers = Identifiers(taken)
     names: dict[Expr, str] = {s: identifiers.fresh(s.name) for s in lowered.inputs}
     given = {node: identifiers.fresh(name) for node, name in called.items()}
-    by_result = {node: name for name, node in reversed(results.items())}
+    variables = {s.name: s for s in lowered.inputs if s.name in results}
+    by_result = {results[name]: by_name for name, by_name in variables.items()}
     statements: list[Statement] = []
     for i, node in enumerate(order):
         assert isinstance(node, Apply)
-        of = ""
         stage: Stage = "forward" if i < forward else "backward"
+        base, suffix = expansion.hints.get(node, (None, ""))
+        of = None if stage == "forward" else by_result.get(node, bars.get(node))
         if node in given:
             name = given[node]
-        elif stage == "backward" and node in by_result:
-            of = by_result[node]
-            name = identifiers.fresh(f"{names[symbol_of(lowered, of)]}_bar")
-        elif stage == "backward" and node in bars and bars[node] in names:
-            of = names[bars[node]]
-            name = identifiers.fresh(f"{of}_bar")
-        elif node in expansion.hints and expansion.hints[node][0] in names:
-            base, suffix = expansion.hints[node]
+        elif of in names:
+            name = identifiers.fresh(f"{names[of]}_bar")
+        elif base in names:
             name = identifiers.fresh(f"{names[base]}_{suffix}")
         else:
             name = identifiers.numbered("u" if stage == "forward" else "t")
         names[node] = name
-        statements.append(Statement(name, node, stage, of, node in given))
+        statements.append(Statement(name, node, stage, of, node in given, base, suffix))
     return names, statements
-
-
-def symbol_of(lowered: Lowered, name: str) -> Sym:
-    """The input of this name."""
-    return next(s for s in lowered.inputs if s.name == name)

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from operator import index
+from reprlib import repr as shortened
 from typing import NamedTuple
 
 from chainrule.core.errors import UsageError
@@ -189,8 +190,10 @@ class Architecture:
     @cached_property
     def source(self) -> str:
         """The network and its loss, in the language."""
-        targets = f"; Y: matrix({self.batch}, {self.sizes[-1]})"
-        return "\n".join([*self._network(targets), *self._loss()]) + "\n"
+        data = (
+            f"X: matrix({self.batch}, {self.sizes[0]}); Y: matrix({self.batch}, {self.sizes[-1]})"
+        )
+        return "\n".join([data, *self._layers(), *self._loss()]) + "\n"
 
     @cached_property
     def program(self) -> Program:
@@ -199,14 +202,16 @@ class Architecture:
 
     @cached_property
     def prediction_source(self) -> str:
-        """The network without its loss: values, or probabilities where the loss has logits."""
-        last, link = self.layers[-1].value, LOSSES[self.loss].link
-        result = f"P = {link}({last})" if link else last
-        return "\n".join([*self._network(""), result]) + "\n"
+        """The network without its loss: values, or probabilities where the loss has logits.
 
-    def _network(self, targets: str) -> list[str]:
-        lines = [f"X: matrix({self.batch}, {self.sizes[0]}){targets}"]
-        lines += [
+        For any number N of examples.
+        """
+        last, link = self.layers[-1].value, LOSSES[self.loss].link
+        result = f"P = {link}({last})" if link else f"P = {last}"
+        return "\n".join([f"X: matrix(N, {self.sizes[0]})", *self._layers(), result]) + "\n"
+
+    def _layers(self) -> list[str]:
+        lines = [
             f"{u.weights}: matrix({u.inputs}, {u.outputs}); {u.biases}: vector({u.outputs})"
             for u in self.layers
         ]
@@ -234,7 +239,7 @@ def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
         try:
             found.append(index(size))
         except TypeError:
-            raise UsageError(f"the size {size!r} is no whole number", hint=hint) from None
+            raise UsageError(f"the size {shortened(size)} is no whole number", hint=hint) from None
         if found[-1] < 1:
             raise UsageError(f"a layer of {size} units", hint="every size is at least 1")
     if len(found) < 2:
@@ -255,7 +260,9 @@ def _batch(batch: int | str) -> int | str:
         return batch
     if isinstance(batch, int) and not isinstance(batch, bool) and batch >= 1:
         return batch
-    raise UsageError(f"the batch is {batch!r}", hint="give a number of examples, or a letter: N")
+    raise UsageError(
+        f"the batch is {shortened(batch)}", hint="give a number of examples, or a letter: N"
+    )
 
 
 def _hidden(activation: str | Sequence[str], count: int) -> list[Activation]:
@@ -289,9 +296,11 @@ def _activation(written: str) -> Activation:
 def _known(name: str, known: Sequence[str] | dict[str, Loss], what: str) -> str:
     if name in known:
         return name
-    close = get_close_matches(str(name), list(known), 1)
+    close = get_close_matches(str(name), list(known), 1, 0.5)
     meant = f"did you mean {close[0]}? " if close else ""
-    raise UsageError(f"there is no {what} {name!r}", hint=f"{meant}there are {', '.join(known)}")
+    raise UsageError(
+        f"there is no {what} {shortened(name)}", hint=f"{meant}there are {', '.join(known)}"
+    )
 
 
 def _number(value: float) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chainrule.derivation.steps import Derivation
+from chainrule.core.shape import Shape, shape_text
+from chainrule.derivation.steps import Derivation, Gradient, Line, Partial
 from chainrule.network.architecture import LOSSES, Architecture
 from chainrule.network.initial import scale
 from chainrule.render.blocks import (
@@ -19,7 +20,7 @@ from chainrule.render.blocks import (
     Table,
 )
 from chainrule.render.notation import Notation
-from chainrule.render.page import step_rows, step_title
+from chainrule.render.page import step_rows
 from chainrule.render.text import text
 
 _SHOWN = 8  # scales that are listed
@@ -70,26 +71,54 @@ def _loss(network: Architecture) -> Prose:
 
 
 def backpropagation(derivation: Derivation) -> Iterator[Block]:
-    """The equations of backpropagation in matrix form, as the derivation has them."""
+    """The equations of backpropagation in matrix form, as the derivation has them.
+
+    Those of quantities that the program names, each with the shape of the gradient.
+    """
     notation = Notation(derivation)
+    shapes = _shapes(derivation)
+    rows = []
     for step in derivation.steps:
-        if step.topic in _BACKWARD:
-            yield Heading(1, step_title(step, notation))
-            yield Equations(tuple(step_rows(step, notation)))
+        if step.topic == _BACKWARD:
+            for line, row in zip(step.lines, step_rows(step, notation), strict=True):
+                if (name := _quantity(line)) in shapes:
+                    last = row.right[-1:]
+                    rows.append(row._replace(right=last, rule=shape_text(shapes[name])))
+    yield Heading(1, ("Backpropagation",))
+    yield Equations(tuple(rows))
+    if conventions := dict.fromkeys(kink.convention for kink in derivation.kinks):
+        yield Paragraph((f"Conventions at kinks: {', '.join(conventions)}.",), "note")
 
 
 def equations(derivation: Derivation) -> list[dict[str, str]]:
     """The equations of backpropagation as text, with the rule that gave each."""
     notation = Notation(derivation)
+    shapes = _shapes(derivation)
     return [
-        {"text": " = ".join(text(notation.formula(p)) for p in line.parts), "rule": line.because}
+        {
+            "text": " = ".join(text(notation.formula(line.parts[i])) for i in (0, -1)),
+            "rule": line.because,
+        }
         for step in derivation.steps
-        if step.topic in _BACKWARD
+        if step.topic == _BACKWARD
         for line in step.lines
+        if _quantity(line) in shapes
     ]
 
 
-_BACKWARD = ("cotangents",)
+_BACKWARD = "cotangents"
+
+
+def _shapes(derivation: Derivation) -> dict[str, Shape]:
+    """What the program names, and not the derivation alone."""
+    program = derivation.program
+    return {**program.declared, **{name: e.shape for name, e in program.assignments}}
+
+
+def _quantity(line: Line) -> str:
+    """The name of what the line has the gradient by."""
+    left = line.parts[0]
+    return left.by if isinstance(left, Gradient | Partial) else ""
 
 
 def to_dict(network: Architecture) -> dict[str, Any]:

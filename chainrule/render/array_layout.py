@@ -13,6 +13,7 @@ from collections.abc import Callable
 from chainrule.core.arithmetic import size
 from chainrule.core.expr import ONE, ZERO, Apply, Expr, Sym
 from chainrule.core.ops import Notation
+from chainrule.core.shape import Shape, shape_text
 from chainrule.derivation.steps import Formula
 from chainrule.render.boxes import (
     ATOM,
@@ -23,6 +24,7 @@ from chainrule.render.boxes import (
     POWER,
     PRODUCT,
     Box,
+    array_box,
     call_box,
     either,
     fenced,
@@ -36,6 +38,7 @@ from chainrule.render.boxes import (
 
 TOP = sign_box("'", r"\top")
 COMMA = sign_box(", ")
+TIMES = sign_box("×", r" \times ")
 
 
 def notation_of(node: Expr) -> Notation | None:
@@ -63,6 +66,15 @@ def raised(box: Box, exponent: Box) -> Box:
 def indexed(head: Box, *places: Box) -> Box:
     """Something below the line, in the plane."""
     return Box("script", (head, joined(list(places), COMMA, ATOM)), starts=head.starts)
+
+
+def shaped_box(name: str, shape: Shape) -> Box:
+    """`W: matrix(m, n)`, in the plane the set that it is an element of."""
+    box = array_box(name)
+    line = in_row([box, sign_box(f": {shape_text(shape)}")], OPEN, OPEN)
+    dims = [name_box(str(dim)) for dim in shape]
+    space = raised(Box("constant", (), "ℝ", r"\mathbb{R}"), joined(dims, TIMES, ATOM))
+    return either(line, in_row([box, sign_box(" ∈ ", r" \in "), space], OPEN, OPEN))
 
 
 def entry_box(of: Formula, box: Box, places: list[Box]) -> Box:
@@ -93,13 +105,14 @@ def product_of_arrays(left: Box, right: Box) -> Box:
 def _matmul(node: Apply, args: list[Box], explicit: bool) -> Box:
     first = node.args[0]
     kept = is_matmul(first) or (notation_of(first) == "product" and not first.args[0].shape)
-    left = fenced(args[0], PRODUCT if kept or _is_name(first) else POWER, PRODUCT)
+    kept = kept or isinstance(first, Sym)
+    left = fenced(args[0], PRODUCT if kept else POWER, _left_in_plane(first))
     return product_of_arrays(left, _right(args[1]))
 
 
-def _is_name(node: Expr) -> bool:
-    """Whether it is a name, that of a derivative too."""
-    return isinstance(node, Sym)
+def _left_in_plane(node: Expr) -> int:
+    """How tightly what stands left of an array must bind; `∇_x y z` would be read wrongly."""
+    return POWER if isinstance(node, Sym) and node.name.startswith("∇") else PRODUCT
 
 
 def _right(box: Box) -> Box:
@@ -161,7 +174,8 @@ def _power(node: Apply, args: list[Box], explicit: bool) -> Box:
 
 
 def _outer(node: Apply, args: list[Box], explicit: bool) -> Box:
-    column, row = fenced(args[0], OPEN, PRODUCT), raised(args[1], TOP)
+    column = fenced(args[0], OPEN, _left_in_plane(node.args[0]))
+    row = raised(args[1], TOP)
     return either(_function(node, args, explicit), product_of_arrays(column, row))
 
 
@@ -252,8 +266,7 @@ def _filled(node: Apply, args: list[Box], explicit: bool) -> Box:
     letter = node.op.latex.strip("}")[-1]
     head = Box("array", (), letter, starts="number" if letter.isdigit() else "letter")
     row = len(args) == 2 and node.args[0] is ONE
-    times = sign_box("×", r" \times ")
-    by = joined([fenced(a, MINUS, MINUS) for a in args[1 if row else 0 :]], times, ATOM)
+    by = joined([fenced(a, MINUS, MINUS) for a in args[1 if row else 0 :]], TIMES, ATOM)
     plane = indexed(head, by)
     return either(line, raised(plane, TOP) if row else plane)
 

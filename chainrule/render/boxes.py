@@ -166,8 +166,8 @@ def _made_of(name: str, kind: type[str]) -> Box | None:
         return None
     if head[0] == "∇":
         return gradient_box(head[1:], kind(by[1:]))
-    sign = "∂" if head[0] == "d" else head[0]
-    return derivative_box(sign, head[1:], kind(by[1:]), plain="d" if kind is str else "")
+    plain = "d" if head[0] == "d" else ""
+    return derivative_box("∂", head[1:], kind(by[1:]), plain)
 
 
 def derivative_box(sign: str, of: str, by: str, plain: str = "") -> Box:
@@ -183,13 +183,16 @@ def quotient_box(sign: str, above: Box, below: Box, plain: str = "") -> Box:
     )  # fmt: skip
 
 
+_THIN = Box("times", (), "", r"\,")
+
+
 def gradient_box(of: str, by: str) -> Box:
     """`∇_x y`."""
     by_box, of_box = quantity_box(by), quantity_box(of)
     line = in_row([sign_box("∇_"), by_box, sign_box(" "), of_box], PRODUCT, PRODUCT)
     nabla = Box("constant", (), "∇", r"\nabla")
     head = Box("script", (nabla, by_box))
-    return either(line, in_row([head, Box("times", (), " "), of_box], PRODUCT, PRODUCT))
+    return either(line, in_row([head, _THIN, of_box], PRODUCT, PRODUCT))
 
 
 def higher_box(sign: str, of: str, by: Sequence[tuple[str, int]]) -> Box:
@@ -211,7 +214,9 @@ def higher_box(sign: str, of: str, by: Sequence[tuple[str, int]]) -> Box:
 def differential_box(of: str) -> Box:
     """`dx`, the change of x."""
     sign = Box("constant", (), "d", "d", starts="word")
-    return in_row([sign, quantity_box(of)], ATOM, ATOM)._replace(ends="word")
+    word = not is_letter(split_name(of)[0])
+    parts = [sign, _THIN, quantity_box(of)] if word else [sign, quantity_box(of)]
+    return in_row(parts, ATOM, ATOM)._replace(ends="word")
 
 
 def fenced(box: Box, line: int, plane: int) -> Box:

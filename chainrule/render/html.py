@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from chainrule.derivation.steps import Chain
 from chainrule.render.blocks import (
@@ -10,12 +10,14 @@ from chainrule.render.blocks import (
     Code,
     Equations,
     Heading,
+    Listing,
     Math,
     Page,
     Paragraph,
     Prose,
     Row,
     Shown,
+    Table,
 )
 from chainrule.render.boxes import Box, in_row, sign_box
 from chainrule.render.breaking import lines, width
@@ -52,6 +54,8 @@ th { color: var(--soft); font-weight: 500; font-size: .875rem; padding-right: 1.
   border-bottom: 1px solid var(--line); }
 .listing td { padding-right: 1.5rem; }
 .listing tr + tr td { border-top: 1px solid var(--line); }
+.listing .figure { text-align: right; }
+pre { overflow-x: auto; margin: .5rem 0; font-size: .875rem; line-height: 1.4; }
 .equal { padding: 0 .35rem; }
 .reason { color: var(--soft); font-size: .875rem; padding-left: 1.5rem; }
 code { font: .925em ui-monospace, "DejaVu Sans Mono", monospace; }
@@ -91,6 +95,24 @@ def _block(block: Block) -> str:
             return f"<p{kind}>{_prose(prose)}</p>"
         case Equations():
             return _table(block) if block.header else _equations(block)
+        case Table():
+            return _cells(block)
+        case Listing(verbatim):
+            shown = "\n".join(map(_words, verbatim.splitlines()))
+            return f"<pre><code>{shown}</code></pre>"
+
+
+def _cells(block: Table) -> str:
+    def line(cells: Iterable[str], tag: str) -> str:
+        aligned = (
+            (' class="figure"' if j in block.numbers else "", c) for j, c in enumerate(cells)
+        )
+        return "<tr>" + "".join(f"<{tag}{kind}>{c}</{tag}>" for kind, c in aligned) + "</tr>"
+
+    rows = [line(map(_words, block.header), "th")]
+    rows += [line(map(_prose, row), "td") for row in block.rows]
+    drawn = "\n".join(rows)
+    return f'<div class="scroll"><table class="listing">\n{drawn}\n</table></div>'
 
 
 # ------------------------------------------------------------------------- equations

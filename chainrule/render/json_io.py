@@ -8,7 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.core.expr import symbol
-from chainrule.derivation.steps import Chain, Derivation, Method, Step, Verification
+from chainrule.derivation.steps import (
+    Block,
+    Chain,
+    Derivation,
+    Edge,
+    Method,
+    Result,
+    Step,
+    Verification,
+)
 from chainrule.render.blocks import Code, Math, Paragraph, Prose, Row, Shown
 from chainrule.render.latex import latex
 from chainrule.render.latex import words as latex_words
@@ -29,7 +38,9 @@ def to_json(derivation: Derivation, verification: Verification | None = None) ->
 def to_dict(derivation: Derivation, verification: Verification | None = None) -> dict[str, Any]:
     """The same as dictionaries and lists."""
     d, notation = derivation, Notation(derivation)
-    steps = [_step(step, notation) for step in d.steps]
+    # Names that only the derivation has are names in the text, and signs in LaTeX.
+    plain = Notation(derivation, in_language=True) if d.made else notation
+    steps = [_step(step, notation, plain) for step in d.steps]
     if verification is not None:
         steps.append(_verify_step(verification))
     return {
@@ -41,11 +52,10 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
         "granularity": d.granularity,
         "style": d.style,
         "intermediates": [
-            {"name": u.name, "expression": text(u.expression), "shape": []} for u in d.intermediates
+            {"name": u.name, "expression": text(u.expression), "shape": list(u.shape)}
+            for u in d.intermediates
         ],
-        "local_derivatives": [
-            {"of": e.of, "by": e.by, "expression": text(e.local), "rule": e.rule} for e in d.edges
-        ],
+        "local_derivatives": [_edge(e) for e in d.edges],
         "path_count": {y: dict(counts) for y, counts in d.path_count.items()},
         "paths": [
             {
@@ -55,11 +65,7 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
             for p in d.paths
         ],
         "steps": steps,
-        "result": {
-            "kind": d.result.kind,
-            "shape": [len(d.result.entries), len(d.result.entries[0]) if d.result.entries else 0],
-            "entries": [[text(e) for e in row] for row in d.result.entries],
-        },
+        "result": _result(d.result),
         "domain": [text(relation) for relation in d.domain],
         "conventions": [{"where": text(k.where), "convention": k.convention} for k in d.kinks],
         "verification": _verification(verification),
@@ -67,14 +73,49 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
     }  # fmt: skip
 
 
-def _step(step: Step, notation: Notation) -> dict[str, Any]:
+def _edge(edge: Edge) -> dict[str, Any]:
+    """A local derivative: the Jacobian, or the change that follows from a change of the operand."""
+    shown = {"of": edge.of, "by": edge.by, "expression": text(edge.local), "rule": edge.rule}
+    if not edge.jacobian:
+        shown["kind"] = "differential"
+        if edge.adjoint is not None:
+            shown["adjoint"] = text(edge.adjoint)
+    return shown
+
+
+def _result(result: Result) -> dict[str, Any]:
+    if result.blocks:
+        return {"kind": result.kind, "wrt": {k: _block(b) for k, b in result.wrt.items()}}
+    entries = [[text(e) for e in row] for row in result.entries]
+    return {
+        "kind": result.kind,
+        "shape": [len(entries), len(entries[0]) if entries else 0],
+        "entries": entries,
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    """One derivative; `kind` says what its expression is, entry by entry."""
+    shown: dict[str, Any] = {
+        "kind": block.kind, "expression": text(block.expression), "shape": list(block.shape),
+    }  # fmt: skip
+    if block.written is not block.expression:
+        shown["written_out"] = text(block.written)
+    if block.adjoint is not None:
+        shown["adjoint"] = text(block.adjoint)
+    if block.index:
+        shown["index"] = [text(formula) for formula in block.index]
+    return shown
+
+
+def _step(step: Step, notation: Notation, plain: Notation) -> dict[str, Any]:
     lines = []
-    for row, line in zip(step_rows(step, notation), step.lines, strict=True):
-        named = notation.definitions(row.right, again=True)
-        parts = [Row(symbol(name, part.shape), (part,)) for name, part in named]
+    in_signs = list(step_rows(step, notation))
+    in_names = in_signs if plain is notation else list(step_rows(step, plain))
+    for row, named, line in zip(in_signs, in_names, step.lines, strict=True):
         shown: dict[str, Any] = {
-            "text": "; ".join(_joined(part, text, ": ") for part in [*parts, row]),
-            "latex": "; ".join(_joined(part, latex, r": \quad ") for part in [*parts, row]),
+            "text": _written(named, plain, text, ": "),
+            "latex": _written(row, notation, latex, r": \quad "),
             "rule": row.rule,
         }
         if row.provided:
@@ -83,6 +124,13 @@ def _step(step: Step, notation: Notation) -> dict[str, Any]:
             shown["value"] = line.number
         lines.append(shown)
     return {"kind": step.kind, "title": _plain(step_title(step, notation)), "lines": lines}
+
+
+def _written(row: Row, notation: Notation, draw: Callable[[Shown], str], colon: str) -> str:
+    """A line, with the shared parts in it before it."""
+    shared = notation.definitions(row.right, again=True)
+    parts = [Row(symbol(name, part.shape), (part,)) for name, part in shared]
+    return "; ".join(_joined(part, draw, colon) for part in [*parts, row])
 
 
 def _joined(row: Row, draw: Callable[[Shown], str], colon: str) -> str:

@@ -76,7 +76,8 @@ _WORDS = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", "\n": " ", "\t": " ",
     "∂": r"$\partial$", "≈": r"$\approx$", "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\ne$",
-    "·": r"$\cdot$", "×": r"$\times$", "√": r"$\surd$", "⊙": r"$\odot$", "²": r"$^2$", "³": r"$^3$",
+    "·": r"$\cdot$", "×": r"$\times$", "√": r"$\surd$", "⊙": r"$\odot$", "∇": r"$\nabla$",
+    "²": r"$^2$", "³": r"$^3$",
 }  # fmt: skip
 
 

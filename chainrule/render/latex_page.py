@@ -80,11 +80,17 @@ def _cells(block: Table) -> str:
     rows = [" & ".join(map(_prose, row)) + r" \\" for row in block.rows]
     if block.total:
         rows.insert(-1, r"\midrule")
+    # A long table goes over pages, but needs more than one run of LaTeX to set its columns.
+    long = len(rows) > _ONE_PAGE
+    kind, place = ("longtable", "[l]") if long else ("tabular", "")
     return "\n".join([
-        rf"\begin{{longtable}}[l]{{@{{\hspace{{1.5em}}}}{columns}@{{}}}}", r"\toprule",
-        " & ".join(map(words, block.header)) + r" \\", r"\midrule", r"\endhead", *rows,
-        r"\bottomrule", r"\end{longtable}", "",
+        rf"\begin{{{kind}}}{place}{{@{{\hspace{{1.5em}}}}{columns}@{{}}}}", r"\toprule",
+        " & ".join(map(words, block.header)) + r" \\", r"\midrule", *([r"\endhead"] * long), *rows,
+        r"\bottomrule", rf"\end{{{kind}}}", "" if long else r"\par\medskip", "",
     ])  # fmt: skip
+
+
+_ONE_PAGE = 40  # rows
 
 
 def _verbatim(line: str) -> str:

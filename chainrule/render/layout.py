@@ -9,34 +9,16 @@ expression that shares its parts has a layout that shares them too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from chainrule.core.expr import Apply, Const, Expr, Sym, number_text, symbol, topological
+from chainrule.core.expr import Apply, Const, Expr, Sym, number_text, topological
 from chainrule.core.ops import Notation
 from chainrule.core.table.abstract import AbstractOperator
-from chainrule.derivation.steps import (
-    Chain,
-    Delta,
-    Diagonal,
-    Differential,
-    Entry,
-    EntryOf,
-    Formula,
-    Gradient,
-    Matrix,
-    Partial,
-    Plus,
-    SumOver,
-    Times,
-    Transposed,
-)
+from chainrule.derivation.steps import Formula
 from chainrule.render.array_layout import (
     OF_ARRAYS,
     STRUCTURAL,
-    entry_box,
-    indexed_by,
     is_matmul,
-    transposed,
 )
 from chainrule.render.boxes import (
     ATOM,
@@ -49,24 +31,20 @@ from chainrule.render.boxes import (
     PRODUCT,
     RELATION,
     SUM,
-    ArrayName,
     Box,
     Edge,
     Label,
     array_box,
     call_box,
     derivative_box,
-    differential_box,
     fenced,
     in_row,
-    joined,
     name_box,
     number_box,
-    quantity_box,
-    quotient_box,
     sign_box,
     times_box,
 )
+from chainrule.render.formula_layout import composite, inside
 
 
 def layout(formula: Formula | Label, explicit: bool = False) -> Box:
@@ -80,119 +58,15 @@ def layout(formula: Formula | Label, explicit: bool = False) -> Box:
     while stack:
         current = stack.pop()
         order.append(current)
-        stack.extend(_inside(current))
+        stack.extend(inside(current))
     boxes = _expressions([f for f in order if isinstance(f, Expr)], explicit)
     done: dict[int, Box] = {}
     for current in reversed(order):
         if isinstance(current, Expr):
             done[id(current)] = boxes[current]
         else:
-            done[id(current)] = _composite(current, [done[id(part)] for part in _inside(current)])
+            done[id(current)] = composite(current, [done[id(part)] for part in inside(current)])
     return done[id(formula)]
-
-
-def _inside(formula: Formula) -> Sequence[Formula]:
-    match formula:
-        case Times(parts) | Plus(parts) | Diagonal(parts):
-            return parts
-        case Matrix(rows):
-            return [entry for row in rows for entry in row]
-        case Transposed(of) | Entry(of) | SumOver(_, of):
-            return (of,)
-    return ()
-
-
-# ---------------------------------------------------------------- the forms of a derivation
-
-
-def _composite(formula: Formula, parts: list[Box]) -> Box:
-    match formula:
-        case Partial(of, by, total):
-            return derivative_box("d" if total else "∂", of, by)
-        case Chain(nodes):
-            return joined([quantity_box(name) for name in nodes], sign_box(" <- "), RELATION)
-        case Times(factors):
-            return _factors(factors, parts)
-        case Plus():
-            return _total(parts)
-        case Matrix(rows):
-            return Box("matrix", tuple(parts), str(len(rows[0]) if rows else 0))
-        case Diagonal():
-            return call_box("diag", r"\operatorname{diag}", parts)
-        case Differential(of):
-            return differential_box(of)
-        case Gradient(of, by):
-            return derivative_box("∂", of, by)
-        case Transposed():
-            return transposed(parts[0])
-        case Entry(of, places):
-            return entry_box(of, parts[0], _places(places))
-        case Delta(first, second):
-            return indexed_by(Box("constant", (), "δ", r"\delta"), _places((first, second)))
-        case EntryOf(of, at, by, by_at):
-            above, below = quantity_box(of), quantity_box(by)
-            return quotient_box(
-                "∂", entry_box(symbol(of), above, _places(at)),
-                entry_box(symbol(by), below, _places(by_at)),
-            )  # fmt: skip
-        case SumOver(letters, _):
-            head = Box("constant", (), "Σ", r"\sum")
-            over = indexed_by(head, _places(letters))
-            body = fenced(parts[0], PRODUCT, HADAMARD)
-            return in_row([over, Box("times", (), " "), body], PRODUCT, PRODUCT)
-    raise TypeError(f"{formula!r} is not a formula")
-
-
-def _factors(factors: Sequence[Formula], parts: list[Box]) -> Box:
-    """A product; a minus may lead, and a factor that is itself a product needs no brackets."""
-    if not parts:
-        return number_box("1")
-    arrays = any(map(_is_array, factors))
-    sign = Box("times", text=" · " if arrays else " * ", latex=r"\cdot")
-    row = [fenced(parts[0], MINUS, MINUS)]
-    for factor, part in zip(factors[1:], parts[1:], strict=True):
-        # Where the factors are arrays, a product has a sign of another meaning.
-        inner = POWER if isinstance(factor, Expr) and factor.shape else PRODUCT
-        row.append(fenced(part, inner, PRODUCT))
-    return joined(row, sign, min(row[0].line, PRODUCT))
-
-
-def _is_array(formula: Formula) -> bool:
-    match formula:
-        case Expr():
-            return bool(formula.shape)
-        case Partial(of, by):
-            return isinstance(of, ArrayName) or isinstance(by, ArrayName)
-    return isinstance(formula, (Matrix, Diagonal, Transposed))
-
-
-def _places(places: Sequence[Expr]) -> list[Box]:
-    boxes = _expressions(list(places), False)
-    return [boxes[place] for place in places]
-
-
-def _total(parts: list[Box]) -> Box:
-    """A sum; a term that begins with a minus is subtracted."""
-    if len(parts) < 2:
-        return parts[0] if parts else number_box("0")
-    row = [fenced(parts[0], SUM, SUM)]
-    for part in parts[1:]:
-        positive = _without_minus(part)
-        term = fenced(positive or part, PRODUCT, HADAMARD)
-        row += [sign_box(" - " if positive else " + "), term]
-    return in_row(row, SUM, SUM)
-
-
-def _without_minus(box: Box) -> Box | None:
-    """The term without the minus in front of it, if there is one."""
-    if box.line != MINUS:
-        return None
-    if box.kind == "number":
-        return number_box(box.text[1:])
-    if box.parts[0].text == "-":
-        return box.parts[1]
-    first = _without_minus(box.parts[0])
-    return first and in_row([first, *box.parts[1:]], PRODUCT, PRODUCT)
 
 
 # ------------------------------------------------------------------------- expressions

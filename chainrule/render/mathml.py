@@ -34,7 +34,45 @@ def mathml(box: Box) -> str:
     >>> print(mathml(layout(symbol("x1"))))
     <math><msub><mi>x</mi><mn>1</mn></msub></math>
     """
-    return f"<math>{emit(box, _draw)}</math>"
+    tall = _tall(box)
+
+    def draw(part: Box) -> Iterable[Box | str]:
+        shown = _draw(part)
+        if id(part) in tall or part.kind not in _BRACKETED:
+            return shown
+        return [
+            item.replace("<mo fence", _LOW) if isinstance(item, str) else item for item in shown
+        ]
+
+    return f"<math>{emit(box, draw)}</math>"
+
+
+_BRACKETED = frozenset(
+    ["fence", "call", "applied", "part", "delimited", "exponential", "logarithm"]
+)
+_LOW = '<mo stretchy="false" fence'
+_STOREYED = frozenset(["fraction", "derivative", "matrix", "cases", "lines", "root"])
+
+
+def _tall(box: Box) -> set[int]:
+    """The boxes (by id) that are higher than a line with an exponent."""
+    order: list[Box] = []
+    seen: set[int] = set()
+    stack = [(box, False)]
+    while stack:
+        current, left = stack.pop()
+        if left:
+            order.append(current)
+        elif id(current) not in seen:
+            seen.add(id(current))
+            stack.append((current, True))
+            stack.extend((part, False) for part in current.parts)
+    tall: set[int] = set()
+    for current in order:
+        inside = current.parts[1:] if current.kind == "either" else current.parts
+        if current.kind in _STOREYED or any(id(part) in tall for part in inside):
+            tall.add(id(current))
+    return tall
 
 
 def escape(words: str) -> str:
@@ -104,6 +142,9 @@ def _draw(box: Box) -> Iterable[Box | str]:
             above = ("<mo>⊙</mo>",) if box.latex else ()
             if parts[0].kind in ("symbol", "array"):
                 return _name(parts[0], (*above, parts[1]))
+            if parts[0].kind == "script":
+                base, below = parts[0].parts
+                return ("<msubsup>", *_row(base), *_row(below), *_row(parts[1]), "</msubsup>")
             return ("<msup>", *_row(parts[0]), *_row(*above, parts[1]), "</msup>")
         case "script":
             return ("<msub>", *_row(parts[0]), *_row(parts[1]), "</msub>")
@@ -159,7 +200,7 @@ def _sign(box: Box) -> str:
         return _COMMA
     words = box.text.strip()
     if words.isalpha():
-        return f"<mtext>{words}&nbsp;</mtext>"
+        return f"<mtext>{words}\u00a0</mtext>"
     return f"<mo>{escape(_SIGNS.get(box.text, words))}</mo>"
 
 
@@ -188,7 +229,7 @@ def _cases(parts: tuple[Box, ...]) -> tuple[Box | str, ...]:
     for i in range(0, len(parts), 2):
         items += ["<mtr><mtd>", parts[i], "</mtd><mtd>"]
         if i + 1 < len(parts):
-            items += ["<mtext>if&nbsp;</mtext>", parts[i + 1]]
+            items += ["<mtext>if\u00a0</mtext>", parts[i + 1]]
         else:
             items.append("<mtext>otherwise</mtext>")
         items.append("</mtd></mtr>")

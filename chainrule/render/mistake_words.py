@@ -207,6 +207,42 @@ SENTENCES: dict[str, Sentence] = {
     "not substituted": Sentence("right if {at} stands for {inner}; put it back"),
     "unknown name": Sentence("the answer uses {at}, which does not occur in the question"),
     "undefined": Sentence("the answer has no real value where the derivative exists"),
+    "transposed gradient": Sentence("this is the transpose of the gradient"),
+    "transpose missing": Sentence("{at} has to be transposed in the answer"),
+    "transposed too much": Sentence("{at} stands in the answer where it is not to be transposed"),
+    "factors exchanged": Sentence(
+        "the factors of {at} are exchanged; a matrix product depends on their order",
+    ),
+    "sum missing": Sentence(
+        "a sum is missing: {at} takes part in every entry, so what comes back from them adds up",
+    ),
+    "diagonal for a matrix": Sentence(
+        "this is only the diagonal; the Jacobian is the diagonal matrix with these entries",
+    ),
+    "mean forgotten": Sentence("the factor {right} of the mean is missing"),
+    "opposite sign": Sentence("the sign is turned: this is the negative of the derivative"),
+    "factor of the whole": Sentence(
+        "the answer is {used} times the derivative: the factor {right} is missing",
+    ),
+    "part left out": Sentence(
+        "a part is left out: {at} also varies through {inner}",
+    ),
+    "part twice": Sentence("{at} varies through {inner} twice, and the two parts add up"),
+    "stopped early": Sentence(
+        "this is the derivative by {at}; the factor that leads on to {inner} is missing",
+    ),
+    "sign of a part": Sentence("the sign is wrong in the derivative of {at} by {inner}"),
+    "derivative left out": Sentence(
+        "the derivative of {at} by {inner} was left out as a factor",
+    ),
+    "transpose forgotten": Sentence(
+        "in the derivative of {at} by {inner} stands {used} for {right}",
+    ),
+    "factor on the wrong side": Sentence(
+        "in the derivative of {at} by {inner} the factor {right} stands on the wrong side",
+    ),
+    "misfit": Sentence("the shapes in the answer do not fit each other"),
+    "array shape": Sentence("the answer does not have the shape of the result"),
     "reading": Sentence(
         "as typed this is read as {at}; with brackets it would be right: {right}",
     ),

@@ -6,9 +6,10 @@ parts have names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
-from chainrule.core.expr import Expr, Sym, free_symbols, substitute, symbol, topological
+from chainrule.core.expr import Expr, Sym, apply, free_symbols, substitute, symbol, topological
+from chainrule.core.ops import lookup
 from chainrule.core.shape import Shape
 from chainrule.derivation.steps import (
     Chain,
@@ -18,9 +19,22 @@ from chainrule.derivation.steps import (
     Formula,
     Gradient,
     Partial,
+    Second,
 )
+from chainrule.render.array_layout import indexed_by, shaped_box
 from chainrule.render.blocks import Math, Shown
-from chainrule.render.boxes import PRODUCT, ArrayName, Box, Label, higher_box, in_row, quantity_box
+from chainrule.render.boxes import (
+    ATOM,
+    PRODUCT,
+    ArrayName,
+    Box,
+    Label,
+    differential_box,
+    fenced,
+    higher_box,
+    in_row,
+    quantity_box,
+)
 from chainrule.render.sharing import LIMIT, Sign, changed, leaves, measure, shared
 
 _STOREYS = 12  # brackets within brackets: about as many as fit side by side on a page
@@ -33,22 +47,32 @@ class Notation:
     The derivative along all paths is `d` with one variable; with several it is `∂`, as in a
     gradient, unless that could be mistaken for an edge's.
 
+    In an array program every derivative is `∂`. A gradient, which has the shape of what it is
+    by, is `∂y/∂X`, or `∇_x y` where `∂y/∂x` is the row that is its transpose.
+
     Attributes:
         order: of the highest derivative.
         weighted: what the result is called where the Jacobian is multiplied.
         both_signs: whether `∂` and `d` of the same two names mean different things here.
     """
 
-    def __init__(self, derivation: Derivation) -> None:
+    def __init__(self, derivation: Derivation, in_language: bool = False) -> None:
+        """`in_language`: names that only the derivation has are written as names."""
         topics = {step.topic for step in derivation.steps}
         self.weighted = "J h" if "direction" in topics else "v J" if "weights" in topics else ""
         self.order = max((step.stage for step in derivation.steps), default=1)
         self._operands = _operands(derivation)
         self._many = len(derivation.variables) > 1
+        self.both_signs = _ambiguous(self._operands, derivation)
         self._shapes = _shapes(derivation)
         self._arrays = {n for n, shape in self._shapes.items() if shape}
-        self._signs = self._made(derivation)
-        self.both_signs = _ambiguous(self._operands, derivation)
+        # Where a row is the transpose of the gradient, or `∂` the derivative along an edge.
+        self.rows = derivation.layout == "numerator" and _has_rows(derivation, self._arrays)
+        self.nabla = self.rows or (self.both_signs and bool(derivation.result.blocks))
+        self._stands = self._weighted_outputs(derivation)
+        self.curvatures = self._curvatures(derivation)
+        self._made = {of: name for name, of in derivation.made.items()} if in_language else {}
+        self._signs = {} if in_language else self._signs_of(derivation)
         expressions = _expressions(derivation)
         size, depth = measure(expressions)
         long = [e for e in expressions if size[e] > LIMIT or depth[e] >= _STOREYS]
@@ -78,24 +102,71 @@ class Notation:
                 case Differential(of):
                     return Differential(name(of))
                 case Gradient(of, by):
-                    return symbol(self._gradient(of, by), self._shapes.get(by, ()))
+                    made = self._made.get(sign) or self._gradient(of, by)
+                    return symbol(made, self._shapes.get(by, ()))
+                case Second(of, by, then):
+                    return Second(name(of), name(by), name(then))
                 case EntryOf(of, at, by, by_at):
                     return EntryOf(name(of), at, name(by), by_at)
 
         return changed(formula, written, signed)
 
+    def _weighted_outputs(self, derivation: Derivation) -> dict[str, str]:
+        """Names for the sums that weighted outputs make, by output."""
+        blocks = derivation.result.blocks
+        weighted = dict.fromkeys(b.output for b in blocks if b.weights is not None)
+        taken = {*self._operands, *(s.name for s in free_symbols(derivation.functions))}
+        letter = next((c for c in "sqrpe" if not any(n.startswith(c) for n in taken)), "s_w")
+        self.scalar = letter
+        names = [f"{letter}{i + 1}" for i in range(len(weighted))]
+        names = [letter] if len(weighted) == 1 else names
+        return dict(zip(weighted, names, strict=True))
+
+    def weighted_sums(self, derivation: Derivation) -> list[tuple[Sym, Expr]]:
+        """What stands for a weighted output, and the weighted sum that it is."""
+        sums: dict[str, Expr] = {}
+        for block in derivation.result.blocks:
+            if block.weights is not None:
+                output = symbol(block.output, block.weights.shape)
+                row = "dot" if output.shape else "mul"
+                sums[self._stands[block.output]] = apply(lookup(row), block.weights, output)
+        return [(symbol(name), value) for name, value in sums.items()]
+
+    def _curvatures(self, derivation: Derivation) -> list[Label]:
+        """What a Hessian times a direction is called: `H dx`, or `(H d)_x` of several parts."""
+        names = derivation.variables
+        found = []
+        for block in derivation.result.blocks:
+            if block.kind == "curvature":
+                change = Box("constant", (), "d", "d")
+                if len(names) == 1:
+                    change = differential_box(self._name(names[0]))
+                hessian = Box("constant", (), "H", "H")
+                product = in_row([hessian, Box("times", (), " "), change], PRODUCT, PRODUCT)
+                if len(names) > 1:
+                    part = quantity_box(self._name(block.variables[0]))
+                    product = indexed_by(fenced(product, ATOM, ATOM), [part])
+                found.append(Label(product))
+        return found
+
+    def direction(self, derivation: Derivation) -> list[tuple[Formula, Expr]]:
+        """The change of each variable that was given."""
+        given = {v: e for block in derivation.result.blocks for v, e in block.direction.items()}
+        return [(self.formula(Differential(v)), change) for v, change in given.items()]
+
     def _name(self, name: str) -> str:
         return ArrayName(name) if name in self._arrays else name
 
-    def symbol(self, name: str) -> Sym:
-        """What stands for a quantity, with its shape."""
-        return symbol(name, self._shapes.get(name, ()))
-
     def quantity(self, name: str) -> Math:
         """A name in a sentence."""
-        return Math((self.symbol(name),))
+        return Math((symbol(name, self._shapes.get(name, ())),))
 
-    def _made(self, derivation: Derivation) -> dict[Expr, Expr]:
+    def declared(self, name: str) -> Math:
+        """A name in a sentence, an array with its shape."""
+        shape = self._shapes.get(name, ())
+        return Math((Label(shaped_box(name, shape)),)) if shape else self.quantity(name)
+
+    def _signs_of(self, derivation: Derivation) -> dict[Expr, Expr]:
         """How the names that only the derivation has are written: `∂L/∂Z1`, `dX`."""
         signs: dict[Expr, Expr] = {}
         for made, of in derivation.made.items():
@@ -107,7 +178,9 @@ class Notation:
         return signs
 
     def _gradient(self, of: str, by: str) -> str:
-        return f"∂{of}/∂{by}"
+        sign = "∇" if self.nabla else "∂"
+        of = self._stands.get(of, of) or self.scalar
+        return f"{sign}{of}/{sign}{by}"
 
     def has_edge(self, of: str, by: str) -> bool:
         """Whether the quantity `of` is computed directly from `by`."""
@@ -157,9 +230,30 @@ def _shapes(derivation: Derivation) -> dict[str, Shape]:
     """The shapes of the names that are arrays."""
     shapes = {s.name: s.shape for s in free_symbols(derivation.functions) if s.shape}
     shapes.update((n, e.shape) for n, e in derivation.program.assignments if e.shape)
-    shapes.update((u.name, u.expression.shape) for u in derivation.intermediates)
+    for step in derivation.steps:  # of every round of differentiation
+        if step.topic == "intermediates":
+            named = [line.parts[0] for line in step.lines]
+            shapes.update((s.name, s.shape) for s in named if isinstance(s, Sym))
     shapes.update((n, shape) for n, shape in derivation.program.declared.items() if shape)
     return shapes
+
+
+def _has_rows(derivation: Derivation, arrays: Container[str]) -> bool:
+    """Whether the derivative of a number by a vector is written as a row."""
+    partials: list[Partial] = []
+
+    def noted(sign: Sign) -> Formula:
+        if isinstance(sign, Partial):
+            partials.append(sign)
+        return sign
+
+    if not derivation.result.blocks:
+        return False
+    for step in derivation.steps:
+        for line in step.lines:
+            for part in line.parts:
+                changed(part, lambda e: e, noted)
+    return any(p.of not in arrays and p.by in arrays for p in partials)
 
 
 def _expressions(derivation: Derivation) -> list[Expr]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from chainrule.core.expr import free_symbols, symbol
+from chainrule.core.expr import Expr, free_symbols, symbol
+from chainrule.core.shape import shape_text
 from chainrule.derivation.steps import (
     Chain,
     Derivation,
@@ -32,7 +33,7 @@ from chainrule.render.blocks import (
 )
 from chainrule.render.boxes import Label, label
 from chainrule.render.notation import Notation
-from chainrule.render.sentences import ambiguity, listing, plural, quantity, validity
+from chainrule.render.sentences import ambiguity, listing, plural, validity
 from chainrule.render.sentences import verification_block as verification_block
 from chainrule.render.text import text
 
@@ -58,22 +59,42 @@ def step_title(step: Step, notation: Notation) -> Prose:
         case "locals":
             return ("Local derivatives",)
         case "logarithmic":
-            return ("Logarithmic differentiation of ", quantity(names[0]))
+            return ("Logarithmic differentiation of ", notation.quantity(names[0]))
         case "quotient":
-            return ("Quotient rule for ", quantity(names[0]))
+            return ("Quotient rule for ", notation.quantity(names[0]))
         case "path":
             of, by = names
             count = sum(isinstance(line.parts[0], Chain) for line in step.lines)
             if count == 0 and not _only_path(step) and not notation.has_edge(of, by):
-                return (quantity(of), " does not depend on ", quantity(by))
+                return (notation.quantity(of), " does not depend on ", notation.quantity(by))
             paths = f"{count} paths" if count > 1 else "one path"
-            return (f"Chain rule: {paths} from ", quantity(of), " to ", quantity(by))
+            return (
+                f"Chain rule: {paths} from ",
+                notation.quantity(of),
+                " to ",
+                notation.quantity(by),
+            )
         case "total":
-            return ("Total derivatives by ", quantity(names[0]))
+            return ("Total derivatives by ", notation.quantity(names[0]))
         case "backprop":
-            return ("Backpropagation from ", quantity(names[0]))
+            return ("Backpropagation from ", notation.quantity(names[0]))
         case "layers":
             return ("Layer by layer: a product of Jacobians",)
+        case "cotangents":
+            return ("Backpropagation from ", notation.quantity(names[0]))
+        case "differentials":
+            return ("Differentials: the change of every quantity",)
+        case "gradient":
+            return ("Transposed: the gradient in the shape of ", notation.quantity(names[-1]))
+        case "indices":
+            return ("Entry by entry",)
+        case "actions":
+            of, by = names
+            start = ("As a linear map: the change of ", notation.quantity(of))
+            scalar = Math((symbol(notation.scalar),))
+            return (*start, ", and the gradient of any number ", scalar, " computed from it")
+        case "curvature":
+            return ("The Hessian times a direction",)
         case "direction":
             return ("Directional derivative: the Jacobian times the direction",)
         case "weights":
@@ -91,11 +112,12 @@ def step_rows(step: Step, notation: Notation) -> Iterator[Row]:
     """The lines of a step, ready to draw, one row a line."""
     by_name = step.topic == "logarithmic"
     above: Shown | None = None
-    for line in step.lines:
+    curvatures = notation.curvatures if step.topic == "result" else []
+    for i, line in enumerate(step.lines):
         parts = [notation.formula(part, by_name) for part in line.parts]
         left: Shown | None = parts[0] if len(parts) > 1 else None
         if step.topic == "result" and len(parts) == 1:
-            left = _result_label(step, notation)
+            left = curvatures[i] if curvatures else _result_label(step, notation)
         elif step.topic == "layers":
             left = label("J")
         yield Row(
@@ -104,6 +126,11 @@ def step_rows(step: Step, notation: Notation) -> Iterator[Row]:
             continues=step.topic == "simplify" and left == above,
         )  # fmt: skip
         above = left
+
+
+def result_rows(derivation: Derivation) -> list[Row]:
+    """What the last step says."""
+    return list(step_rows(derivation.steps[-1], Notation(derivation)))
 
 
 def _result_label(step: Step, notation: Notation) -> Label | None:
@@ -133,7 +160,7 @@ def _number(line: Line) -> str:
 
 def _derivation(d: Derivation) -> Iterator[Block]:
     notation = Notation(d)
-    yield Heading(0, _title(d))
+    yield Heading(0, _title(d, notation))
     numbered = 0
     several = len(d.outputs) * len(d.variables) > 1
     stage = 1
@@ -145,14 +172,14 @@ def _derivation(d: Derivation) -> Iterator[Block]:
         before = step
         if step.stage != stage and step.topic != "result":
             stage, entry = step.stage, ()
-            yield from _next_stage(d, stage)
+            yield from _next_stage(d, stage, notation)
         of_entry = step.topic in _ENTRY_TOPICS
         level = 1
         if of_entry and several:
             if step.subject != entry:
                 entry = step.subject
                 numbered += 1
-                yield Heading(1, _entry_title(entry), numbered)
+                yield Heading(1, _entry_title(entry, notation), numbered)
             level = 2
         number = 0
         if level == 1 and step.topic not in ("reading", "result"):
@@ -160,12 +187,18 @@ def _derivation(d: Derivation) -> Iterator[Block]:
             number = numbered
         yield Heading(level, step_title(step, notation), number)
         yield from _step(step, d, notation)
-    if d.result.kind == "jacobian":
+    if d.result.kind == "jacobian" and _is_matrix(d):
         rows, columns = ("outputs", "variables")
         if d.layout == "denominator":
             rows, columns = columns, rows
         yield Paragraph((f"Rows are {rows}, columns are {columns}: {d.layout} layout.",))
-    yield from validity(d)
+    yield from validity(d, notation.quantity)
+
+
+def _is_matrix(d: Derivation) -> bool:
+    """Whether the result is a Jacobian of rows and columns."""
+    blocks = d.result.blocks
+    return not blocks or any(b.kind == "jacobian" and len(b.shape) == 2 for b in blocks)
 
 
 def _repeats(before: Step | None, step: Step) -> bool:
@@ -178,39 +211,43 @@ def _repeats(before: Step | None, step: Step) -> bool:
     return not line.because and text(line.parts[-1]) == text(last.parts[-1])
 
 
-_ENTRY_TOPICS = frozenset(["path", "substitute", "simplify"])
+_ENTRY_TOPICS = frozenset(["path", "substitute", "simplify", "gradient", "indices", "actions"])
 
 
-def _entry_title(subject: Sequence[str]) -> Prose:
-    return ("Derivative of ", quantity(subject[0]), " by ", quantity(subject[1]))
+def _entry_title(subject: Sequence[str], notation: Notation) -> Prose:
+    return ("Derivative of ", notation.quantity(subject[0]), " by ", notation.quantity(subject[1]))
 
 
-def _title(d: Derivation) -> Prose:
+def _title(d: Derivation, notation: Notation) -> Prose:
     topics = {step.topic for step in d.steps}
     head = d.result.kind.capitalize()
-    if "direction" in topics:
+    kinds = {b.kind for b in d.result.blocks}
+    if "curvature" in kinds:
+        head = "Hessian times a direction,"
+    elif "direction" in topics or "direction" in kinds:
         head = "Directional derivative"
-    elif "weights" in topics:
+    elif "weights" in topics or any(b.weights is not None for b in d.result.blocks):
         head = "Gradient of a weighted sum"
     elif d.result.kind == "derivative" and (order := max(s.stage for s in d.steps)) > 1:
         head = f"{_ordinal(order)} derivative".capitalize()
-    return (f"{head} of ", *listing(d.outputs), " with respect to ", *listing(d.variables))
+    of, by = listing(d.outputs, notation.quantity), listing(d.variables, notation.quantity)
+    return (f"{head} of ", *of, " with respect to ", *by)
 
 
 def _ordinal(order: int) -> str:
     return _ORDINALS[order] if order < len(_ORDINALS) else f"{order}th"
 
 
-def _next_stage(d: Derivation, stage: int) -> Iterator[Block]:
+def _next_stage(d: Derivation, stage: int, notation: Notation) -> Iterator[Block]:
     previous = _ordinal(stage - 1)
     yield Heading(1, (f"Once more: the {_ordinal(stage)} derivative",))
     by = d.variables[0]
     if len(d.variables) == 1:
         name = f"{d.outputs[0]}_{by * (stage - 1)}"
         start = f"The {previous} derivative is called "
-        yield Paragraph((start, quantity(name), " and derived in its turn."))
+        yield Paragraph((start, notation.quantity(name), " and derived in its turn."))
         return
-    first = quantity(f"{d.outputs[0]}_{by}")
+    first = notation.quantity(f"{d.outputs[0]}_{by}")
     turn = " and so on, and derived in their turn."
     yield Paragraph(("The partial derivatives are called ", first, turn))
 
@@ -220,6 +257,8 @@ def _step(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
         yield from _reading(step, d, notation)
         return
     rows = list(step_rows(step, notation))
+    if step.topic == "intermediates":
+        rows = [_with_shape(row, line) for row, line in zip(rows, step.lines, strict=True)]
     chains = [row for row in rows if isinstance(row.left, Chain)]
     rest = [row for row in rows if not isinstance(row.left, Chain)]
     value = _at(d) if any(row.number for row in rows) else ""
@@ -231,12 +270,19 @@ def _step(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
         if chains:
             yield Equations(tuple(chains), ("path", "product along it", ""))
         elif step.topic == "path" and (only := _only_path(step)):
-            yield Equations((Row(None, (only,)),))
+            yield Equations((Row(None, (notation.formula(only),)),))
         if step.topic == "result" and _is_wide(rest[0].right[0]):
             yield from _entries(rest[0], d, notation)
         elif rest:
             yield Equations(tuple(rest), at=value)
     yield from _where(rows, notation)
+
+
+def _with_shape(row: Row, line: Line) -> Row:
+    """An array's definition with its shape beside it."""
+    value = line.parts[-1]
+    shape = value.shape if isinstance(value, Expr) else ()
+    return row._replace(rule=shape_text(shape)) if shape else row
 
 
 def _is_wide(formula: Formula) -> bool:
@@ -272,6 +318,8 @@ def _only_path(step: Step) -> Chain | None:
     if not isinstance(edges, Times):
         return None
     partials = [e for e in edges.factors if isinstance(e, Partial)]
+    if partials and partials[0].of != step.subject[0]:  # in denominator layout
+        partials.reverse()
     return Chain((partials[0].of, *(e.by for e in partials))) if partials else None
 
 
@@ -290,11 +338,20 @@ def _reading(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
     rows = tuple(step_rows(step, notation))
     yield Equations(rows)
     yield from _where(rows, notation)
+    if sums := notation.weighted_sums(d):
+        yield Paragraph(("What is differentiated is the sum weighted with what is given:",))
+        yield Equations(tuple(Row(name, (value,)) for name, value in sums))
+    if changes := notation.direction(d):
+        yield Paragraph(("The direction:",))
+        yield Equations(tuple(Row(name, (value,)) for name, value in changes))
     free = [s.name for s in free_symbols(d.functions)]
-    constants = [name for name in free if name not in d.variables]
-    variables: Prose = (plural("Variable", d.variables), " ", *listing(d.variables))
+    known = {*d.variables, *d.program.dimensions}
+    constants = [name for name in free if name not in known]
+    said = listing(d.variables, notation.declared)
+    variables: Prose = (plural("Variable", d.variables), " ", *said)
     if constants:
-        variables += ("; ", plural("constant", constants), " ", *listing(constants))
+        said = listing(constants, notation.declared)
+        variables += ("; ", plural("constant", constants), " ", *said)
     yield Paragraph((*variables, "."))
     for notice in d.program.notices:
         yield ambiguity(notice)
@@ -302,4 +359,8 @@ def _reading(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
         yield Paragraph((
             "∂ is the derivative along one edge, with the other operands held fixed; "
             "d is the derivative along all paths.",
+        ), "note")  # fmt: skip
+    if notation.rows:
+        yield Paragraph((
+            "The gradient ∇ has the shape of the variable; it is the transpose of the row ∂.",
         ), "note")  # fmt: skip

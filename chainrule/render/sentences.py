@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from chainrule.core.arithmetic import ADD
 from chainrule.core.expr import ZERO, Apply, Expr, const, symbol
@@ -31,7 +31,7 @@ def _marked(words: str) -> Prose:
     return tuple(Code(piece) if i % 2 else piece for i, piece in enumerate(pieces) if piece)
 
 
-def validity(d: Derivation) -> Iterator[Block]:
+def validity(d: Derivation, shown: Callable[[str], Math]) -> Iterator[Block]:
     """Where the derivation holds, and what is used where it does not."""
     if d.domain:
         prose: Prose = ("Valid for ",)
@@ -40,7 +40,7 @@ def validity(d: Derivation) -> Iterator[Block]:
         yield Paragraph((*prose, "."))
     elif d.variables and not d.kinks:
         all_real = f"Valid for {'every' if len(d.variables) == 1 else 'all'} real "
-        yield Paragraph((all_real, *listing(d.variables), "."))
+        yield Paragraph((all_real, *listing(d.variables, shown), "."))
     for kink in d.kinks:
         yield Paragraph(_kink(kink), "note")
     for joint in d.joints:
@@ -96,13 +96,13 @@ def quantity(name: str) -> Math:
     return Math((symbol(name),))
 
 
-def listing(names: Sequence[str]) -> Prose:
+def listing(names: Sequence[str], shown: Callable[[str], Math] = quantity) -> Prose:
     """Names in a sentence: x, y and z."""
     prose: Prose = ()
     for i, name in enumerate(names):
         if i:
             prose += (" and " if i == len(names) - 1 else ", ",)
-        prose += (quantity(name),)
+        prose += (shown(name),)
     return prose
 
 

@@ -19,13 +19,14 @@ from chainrule.derivation.steps import (
     Matrix,
     Partial,
     Plus,
+    Second,
     SumOver,
     Times,
     Transposed,
 )
 from chainrule.render.boxes import Label
 
-Sign = Partial | Chain | Differential | Gradient | EntryOf
+Sign = Partial | Chain | Differential | Gradient | Second | EntryOf
 """What stands for a quantity by its name."""
 
 LIMIT = 2000

@@ -31,7 +31,18 @@ _WIDTH, _WIDEST, _NARROWEST = 80, 110, 30
 _INDENT = "  "
 _TONES = {"plain": "", "note": "dim", "warning": "yellow", "good": "green", "bad": "bold red"}
 _ASCII = str.maketrans(
-    {"∂": "d", "∇": "grad ", "·": "*", "≈": "~", "√": "sqrt", "²": "^2", "─": "-", "×": "x"}
+    {
+        "∂": "d",
+        "∇": "grad ",
+        "·": "*",
+        "≈": "~",
+        "√": "sqrt",
+        "²": "^2",
+        "δ": "delta",
+        "Σ": "sum",
+        "─": "-",
+        "×": "x",
+    }
 )
 
 
@@ -103,7 +114,7 @@ def _lines(page: Page, width: int) -> Iterator[Line]:
                 for piece in _wrap_words(words, width - len(indent), indent="   "):
                     yield [(indent, ""), (piece, style)]
             case Paragraph(prose, tone):
-                for piece in _wrap_words(_prose(prose), width, indent=_INDENT):
+                for piece in _wrap_words(_prose(prose, _JOINT), width, indent=_INDENT):
                     yield [(piece, _TONES[tone])]
             case Equations():
                 yield from _equations(block, width)
@@ -122,14 +133,19 @@ def _apart(before: Block, block: Block) -> bool:
     return not (isinstance(before, Paragraph) and isinstance(block, Paragraph))
 
 
-def _prose(prose: Prose) -> str:
+_JOINT = "\0"  # a blank within a short formula, where no line ends
+_SHORT = 30
+
+
+def _prose(prose: Prose, blank: str = " ") -> str:
     out = []
     for item in prose:
         match item:
             case str():
                 out.append(_printable(item))
             case Math(parts):
-                out.append(" = ".join(_formula(part) for part in parts))
+                shown = " = ".join(_formula(part) for part in parts)
+                out.append(shown.replace(" ", blank) if len(shown) <= _SHORT else shown)
             case Code(words):
                 out.append(f"`{_printable(words)}`")
     return "".join(out)
@@ -163,6 +179,7 @@ def _width(words: str) -> int:
 
 _LEFT_AT_MOST = 30
 _GAP = "   "
+_SHARE = 0.45  # of the room: reasons wider than that stand in no column
 
 
 def _equations(block: Equations, width: int) -> Iterator[Line]:
@@ -176,7 +193,11 @@ def _equations(block: Equations, width: int) -> Iterator[Line]:
     if not in_column:
         numbers = [number and f"{_equal(number)} {at}" for number in numbers]
     # Reasons and values stand in columns behind the formulas that leave room for them.
-    widths = [max(map(_width, column)) for column in (reasons, numbers)]
+    # One that is very long does not push the others out of line.
+    widths = [
+        max((w for w in map(_width, column) if w <= room * _SHARE), default=0)
+        for column in (reasons, numbers)
+    ]
     gaps = [len(_GAP) if w else 0 for w in widths]
     last = [_width(lines[-1][-1]) for lines in drawn]
     reach = max((w for w in last if w + sum(widths) + sum(gaps) <= room), default=0)
@@ -295,7 +316,7 @@ def _wrap_words(words: str, width: int, indent: str) -> list[str]:
             lines.append(indent + word)
         else:
             lines[-1] += " " + word if lines[-1] else word
-    return lines
+    return [line.replace(_JOINT, " ") for line in lines]
 
 
 def _wrap(formula: str, room: int) -> list[str]:
@@ -334,7 +355,7 @@ def _places(formula: str) -> Iterable[tuple[int, int, int]]:
             depth -= 1
         elif c == " " and (formula[i - 1] in ",;" or formula[i + 1 : i + 2] in "+-"):
             yield i, depth, 0
-        elif c == " " and formula[i + 1 : i + 2] in "*·=<>≤≥≠i":
+        elif c == " " and formula[i + 1 : i + 2] in "*·@.=<>≤≥≠i":
             yield i, depth, 1
         elif c in "*/" and formula[i - 1] != " ":
             yield i, depth, 2

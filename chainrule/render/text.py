@@ -25,10 +25,10 @@ def text(formula: Formula | Label, explicit: bool = False, signs: bool = False) 
     >>> text((x - (y - 2)) ** 2 / (-x))
     '-(x - (y - 2))^2/x'
     """
-    if isinstance(formula, Sym):
-        return emit(layout(formula), _draw)
-    definitions, shown = shortened(formula)
     draw = _draw_signs if signs else _draw
+    if isinstance(formula, Sym):
+        return emit(layout(formula), draw)
+    definitions, shown = shortened(formula)
     statements = [f"{name} = {emit(layout(e, explicit), draw)}" for name, e in definitions]
     return "; ".join([*statements, emit(layout(shown, explicit), draw)])
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, cast
 
-from chainrule.core.expr import Expr, Sym, symbol
-from chainrule.derivation.steps import Chain, Matrix, Partial
+from chainrule.core.expr import Expr, Sym, const, symbol, topological
+from chainrule.derivation.steps import Block as Derivative
+from chainrule.derivation.steps import Chain, Gradient, Matrix, Partial
 from chainrule.render.blocks import Block, Code, Math, Page, Paragraph, Prose, Shown
 from chainrule.render.boxes import Label, higher_box, label
 from chainrule.render.latex import latex
@@ -17,7 +19,13 @@ from chainrule.render.terminal import plain
 from chainrule.render.text import text
 
 if TYPE_CHECKING:
-    from chainrule.checking.answer import Counterexample, Entry, Remark, Verdict
+    from chainrule.checking.answer import (
+        ArrayCounterexample,
+        Counterexample,
+        Entry,
+        Remark,
+        Verdict,
+    )
     from chainrule.checking.diagnoses import Diagnosis
 
 SCHEMA = "chainrule/verdict/1"
@@ -26,6 +34,8 @@ _PROBLEMS = {
     "shape": "the answer does not have as many entries as the result",
     "transposed": "the answer is the transpose of the result in this layout",
     "order of entries": "the entries are right, but in another order than the variables",
+    "misfit": "the shapes in the answer do not fit each other",
+    "array shape": "the answer does not have the shape of the result",
 }
 
 
@@ -38,16 +48,18 @@ def _blocks(verdict: Verdict) -> Iterator[Block]:
     d = verdict.derivation
     wrong = [e for e in verdict.entries if e.equality.status == "different"]
     if verdict.status == "right":
-        yield Paragraph(("Right: ", _result(verdict), f". {_basis(verdict)}"), "good")
+        yield Paragraph(("Right: ", *_result(verdict), f". {_basis(verdict)}"), "good")
     elif verdict.status == "undecided":
         yield Paragraph(("Undecided: too few points were found where the derivative and the "
                          "answer are both defined.",), "warning")  # fmt: skip
     elif not wrong:
         yield Paragraph(("Wrong: ", _PROBLEMS[verdict.problem], "."), "bad")
+        if verdict.told:
+            yield Paragraph(("Likely mistake: ", *sentence(verdict.told[0], verdict), "."))
     for entry in wrong:
-        yield Paragraph(("Wrong: ", *_statement(entry), " is not right."), "bad")
+        yield Paragraph(("Wrong: ", *_statement(entry, verdict), " is not right."), "bad")
         if entry.counterexample is not None:
-            yield Paragraph(_counterexample(entry.counterexample))
+            yield Paragraph(_difference(entry.counterexample))
         if verdict.problem in ("order of entries", "transposed"):
             continue
         yield Paragraph(_likely(entry, verdict))
@@ -58,12 +70,32 @@ def _blocks(verdict: Verdict) -> Iterator[Block]:
     for remark in verdict.remarks:
         yield Paragraph(("Remark: ", *_remark(remark, verdict), "."), "note")
     if verdict.status != "right":
-        yield Paragraph(("The derivative is ", _result(verdict), "."))
+        yield Paragraph(("The derivative is ", *_result(verdict), "."))
     for notice in d.program.notices:
         yield Paragraph((notice.message, "."), "note")
 
 
-def _result(verdict: Verdict) -> Math:
+def _result(verdict: Verdict) -> Prose:
+    result = verdict.derivation.result
+    if result.blocks:
+        shown: list[Any] = []
+        for block in result.blocks:
+            shown += [", " if shown else "", Math((_block_head(block), block.written))]
+        return tuple(item for item in shown if item != "")
+    return (_matrix(verdict),)
+
+
+def _block_head(block: Derivative) -> Shown:
+    """∇_w y of a gradient, ∂y/∂x of a Jacobian."""
+    if block.kind == "gradient" and block.shape:
+        return Gradient(block.output, block.variables[0])
+    if len(block.variables) > 1:
+        by = [(v, block.variables.count(v)) for v in dict.fromkeys(block.variables)]
+        return Label(higher_box("d", block.output, by))
+    return Partial(block.output, block.variables[0], total=True)
+
+
+def _matrix(verdict: Verdict) -> Math:
     entries = verdict.derivation.result.entries
     if len(entries) == len(entries[0]) == 1:
         output, *_ = verdict.derivation.outputs
@@ -87,8 +119,49 @@ def _basis(verdict: Verdict) -> str:
     return f"The values agree to 50 digits at {points} points."
 
 
-def _statement(entry: Entry) -> Prose:
+def _statement(entry: Entry, verdict: Verdict) -> Prose:
+    if any(n.op is not None and n.op.name == "unit" for n in topological([entry.given])):
+        return ("the answer",)  # a list of numbers
+    for block in verdict.derivation.result.blocks:
+        if (block.output, block.variables) == (entry.output, entry.variables):
+            return (Math((_block_head(block), entry.given)),)
     return (Math((_derivative(entry.output, entry.variables), entry.given)),)
+
+
+def _difference(c: Counterexample | ArrayCounterexample) -> Prose:
+    if hasattr(c, "sizes"):
+        return _array_counterexample(cast("ArrayCounterexample", c))
+    return _counterexample(c)
+
+
+def _array_counterexample(c: ArrayCounterexample) -> Prose:
+    place: list[Any] = []
+    for name, size in c.sizes.items():
+        place += [", ", Math((symbol(name), const(size)))]
+    for name, value in c.point.items():
+        place += [", ", Math((symbol(name), _array(value)))]
+    given: Prose = ("the answer has no value",)
+    if c.given is not None:
+        given = ("the answer gives ", Math((_array(c.given),)))
+    start = ("At ", *place[1:], " ") if place else ("Here ",)
+    return (*start, "the derivative is ", Math((_array(c.right),)), ", ", *given, ".")
+
+
+def _array(value: Any) -> Shown:
+    """A number, a vector as a row of its numbers, a matrix."""
+    if not isinstance(value, tuple):
+        return _number(value)
+    rows = value if value and isinstance(value[0], tuple) else (value,)
+    return Matrix(tuple(tuple(map(_number, row)) for row in rows))
+
+
+def _number(value: Any) -> Expr:
+    if isinstance(value, int | Fraction):
+        return const(value)
+    near = Fraction(round(float(value) * 2520), 2520)
+    if abs(value - value.__class__(near.numerator) / near.denominator) < 1e-15:
+        return const(near)
+    return const(float(f"{float(value):.6g}"))
 
 
 def _counterexample(c: Counterexample) -> Prose:
@@ -226,6 +299,13 @@ def _remark(remark: Remark, verdict: Verdict) -> Prose:
                     Math((symbol(verdict.derivation.variables[0]),)))  # fmt: skip
         case "order":
             return (f"compared with the derivative of order {remark.text}, as the answer says",)
+        case "shape":
+            given, _, wanted = remark.text.partition("/")
+            return (f"the answer is {given}, and the derivative is {wanted}",)
+        case "misfit":
+            return (remark.text,)
+        case "row":
+            return (f"the answer is a {remark.text}: a row or a column of the same entries",)
         case "chain":
             return (f"part {remark.text} of the equation is not equal to the last",)
     raise ValueError(remark.kind)
@@ -261,13 +341,25 @@ def to_dict(verdict: Verdict) -> dict[str, Any]:
         "problem": verdict.problem,
         "variables": list(d.variables),
         "entries": [_entry(e, verdict) for e in verdict.entries],
-        "result": [[text(e) for e in row] for row in d.result.entries],
+        "result": _shown_result(verdict),
+        "diagnosis": _diagnosis(verdict.told[0], verdict) if verdict.told else None,
         "remarks": [
             {"kind": r.kind, "message": " ".join(plain(Page((Paragraph(_remark(r, verdict)),)),
                                                        width=100_000).split())}
             for r in verdict.remarks
         ],
     }  # fmt: skip
+
+
+def _shown_result(verdict: Verdict) -> Any:
+    """Rows of entries; of an array program the expression and the shape by variable."""
+    result = verdict.derivation.result
+    if not result.blocks:
+        return [[text(e) for e in row] for row in result.entries]
+    return {
+        name: {"expression": text(block.written), "shape": list(block.written.shape)}
+        for name, block in result.wrt.items()
+    }
 
 
 def _entry(entry: Entry, verdict: Verdict) -> dict[str, Any]:
@@ -286,9 +378,24 @@ def _entry(entry: Entry, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _point(c: Counterexample | None) -> dict[str, Any] | None:
+def _point(c: Counterexample | ArrayCounterexample | None) -> dict[str, Any] | None:
     if c is None:
         return None
+    if hasattr(c, "sizes"):
+        return _array_point(cast("ArrayCounterexample", c))
+    return _scalar_point(c)
+
+
+def _array_point(c: ArrayCounterexample) -> dict[str, Any]:
+    return {
+        "sizes": dict(c.sizes),
+        "point": {name: _floats(value) for name, value in c.point.items()},
+        "right_value": _floats(c.right),
+        "given_value": None if c.given is None else _floats(c.given),
+    }
+
+
+def _scalar_point(c: Counterexample) -> dict[str, Any]:
     return {
         "point": {name: text(value) for name, value in c.point.items()},
         "right": text(c.right),
@@ -296,6 +403,10 @@ def _point(c: Counterexample | None) -> dict[str, Any] | None:
         "right_value": c.right_number,
         "given_value": c.given_number,
     }
+
+
+def _floats(value: Any) -> Any:
+    return [_floats(v) for v in value] if isinstance(value, tuple) else float(value)
 
 
 def _diagnosis(d: Diagnosis, verdict: Verdict) -> dict[str, Any]:

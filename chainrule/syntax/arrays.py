@@ -156,7 +156,7 @@ def part(value: Expr, places: Sequence[Expr | Range], scope: Scope) -> Expr:
         value = apply(INDEX, first, *at)
     bounds = [bound for _, ends in kept for bound in ends]
     whole = [bound for dim in value.shape for bound in (size(0), size(dim))]
-    return apply(SLICE, value, *bounds) if bounds != whole else value
+    return value if at and bounds == whole else apply(SLICE, value, *bounds)
 
 
 def _place(place: Expr | Range, dim: Dim, scope: Scope) -> Expr | tuple[Expr, Expr]:

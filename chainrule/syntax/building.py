@@ -232,6 +232,8 @@ class Building:
         if isinstance(exponent, Sym) and exponent.name == "T" and self.scope.is_transpose():
             note("the transpose", "for a power declare T: scalar")
             return apply(arrays.TRANSPOSE, base)
+        if exponent.op is NEG and exponent.args[0] is symbol("T") and self.scope.is_transpose():
+            raise ParseError("the inverse of a transpose is not written so", hint="write inv(X)'")
         if base.op is E and base is a:
             if arrays.is_square(exponent):
                 note("e^x of each entry", "for the exponential of the matrix write expm({1})")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chainrule.core.errors import ParseError, UnsupportedError
-from chainrule.core.shape import Dim, Shape
+from chainrule.core.shape import LARGEST, Dim, Shape
 from chainrule.syntax.building import Type
 from chainrule.syntax.lexer import Token
 from chainrule.syntax.names import canonical
 from chainrule.syntax.scope import Scope
 
-_LARGEST = 10**9
 _RANKS = {"scalar": (0,), "vector": (1,), "matrix": (2,), "()": (1, 2)}
 _COUNTED = {
     "scalar": ("a scalar has no dimensions", "scalar"),
@@ -81,10 +80,10 @@ def _dimension(item: Token | Type, type_: Type, scope: Scope) -> Dim:
         raise ParseError(
             "a dimension is a name or a whole number", type_.span, scope.source, "write vector(n)"
         )
-    if len(item.text) > 10 or not 1 <= int(item.text) <= _LARGEST:
+    if len(item.text) > 10 or not 1 <= int(item.text) <= LARGEST:
         raise ParseError(
             "a dimension is at least 1" if len(item.text) < 11 and int(item.text) < 1
-            else f"a dimension is at most {_LARGEST:,}",
+            else f"a dimension is at most {LARGEST:,}",
             item.span,
             scope.source,
             "write a number of entries, or a name for it",

@@ -6,6 +6,7 @@ on the stack of the parser; from there come the operands of what it refuses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -39,7 +40,7 @@ def located(error: ChainruleError, words: Words, scope: Scope) -> ChainruleError
     if error.message.startswith("shapes do not fit") and any(
         token.kind in ("AT", "JUXTAPOSED") for token in words.values if isinstance(token, Token)
     ):
-        hint = _inner(found[0][0].shape, found[1][0].shape, texts)
+        hint = _inner(found[0][0].shape, found[1][0].shape, texts, scope.latex)
     undeclared = [v for v, _ in found if isinstance(v, Sym) and not scope.knows(v.name)]
     if undeclared and not error.hint.startswith("declare"):
         square = "square" in error.message
@@ -107,11 +108,18 @@ def _concerned(
     return found[:3]
 
 
-def _inner(a: Shape, b: Shape, texts: Sequence[str]) -> str:
+def _inner(a: Shape, b: Shape, texts: Sequence[str], latex: bool) -> str:
     left = "columns" if len(a) == 2 else "entries"
     right = "rows" if len(b) == 2 else "entries"
-    hint = f"`@` needs {a[-1]} = {b[0]}: the {left} of `{texts[0]}` and the {right} of `{texts[1]}`"
-    for p, q, instead in ((a[::-1], b, "{0}' @ {1}"), (a, b[::-1], "{0} @ {1}'")):
+    product = "the product" if latex else "`@`"
+    names = f"the {left} of `{texts[0]}` and the {right} of `{texts[1]}`"
+    hint = f"{product} needs {a[-1]} = {b[0]}: {names}"
+    sign, transposed = (" ", r"^\top") if latex else (" @ ", "'")
+    turned = (
+        (a[::-1], b, f"{{0}}{transposed}{sign}{{1}}"),
+        (a, b[::-1], f"{{0}}{sign}{{1}}{transposed}"),
+    )
+    for p, q, instead in () if latex and "^" in "".join(texts) else turned:
         if len(p) == 2 or len(q) == 2:
             try:
                 product_shape(p, q)
@@ -132,9 +140,11 @@ def _shown(text: str) -> str:
 
 
 def _filled(words: str, texts: Sequence[str]) -> str:
-    for i, text in enumerate(texts):
-        words = words.replace(f"{{{i}}}", text)
-    return words
+    def text(match: re.Match[str]) -> str:
+        place = int(match[1])
+        return texts[place] if place < len(texts) else match[0]
+
+    return re.sub(r"\{(\d)\}", text, words)
 
 
 def _declaration(name: Sym, square: bool) -> str:

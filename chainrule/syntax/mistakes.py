@@ -168,6 +168,7 @@ _SIGNS = {
     "∞": "infinity is not a number here",
     "→": "chainrule differentiates; it does not take limits",
     "±": "write the two cases as two outputs: [a + b, a - b]",
+    "∈": "a shape is declared: x: vector(n), X: matrix(m, n)",
     "∓": "write the two cases as two outputs: [a - b, a + b]",
 }
 
@@ -352,6 +353,9 @@ def in_declaration(tokens: list[Token], place: int, source: str) -> ChainruleErr
         if at.kind == "MINUS" and tokens[place - 1].kind in ("OPEN", "COMMA"):
             hint = "a dimension is at least 1"
         return ParseError("a dimension is a name or a whole number", at.span, source, hint)
+    if place < len(tokens) and tokens[place - 1].kind == "WORD" and ":" in {t.text for t in tokens}:
+        hint = "types are scalar, vector(n), matrix(m, n), function(scalar) -> scalar"
+        return ParseError("this is not a type", tokens[place].span, source, hint)
     return unexpected(tokens, place, source)
 
 

@@ -17,7 +17,7 @@ from chainrule.core.errors import (
     UnsupportedError,
 )
 from chainrule.core.expr import Expr, Sym, symbol
-from chainrule.core.program import Program
+from chainrule.core.program import Program, Signature
 from chainrule.core.shape import Shape
 from chainrule.syntax import latex as typeset
 from chainrule.syntax import mistakes
@@ -59,18 +59,22 @@ def parse_expression(
     *,
     names: Iterable[str] = (),
     declared: Mapping[str, Shape] | None = None,
+    functions: Mapping[str, Signature] | None = None,
     latex: bool | None = None,
 ) -> Expr:
     """Read one expression; `names` are words of several letters that are names in it.
 
     `declared`: the shapes of names; the names of dimensions in them are known, too.
+    `functions`: declared functions of arrays, as in `Program.functions`.
 
     >>> parse_expression("2*rate", names=["rate"])
     mul(2, rate)
     >>> parse_expression("sum(W @ x)/n", declared={"W": ("m", "n"), "x": ("n",)})
     div(sum(matmul(W, x)), n)
     """
-    (value,) = parse_expressions(source, names=names, declared=declared, latex=latex, most=1)
+    (value,) = parse_expressions(
+        source, names=names, declared=declared, functions=functions, latex=latex, most=1
+    )
     return value
 
 
@@ -79,6 +83,7 @@ def parse_expressions(
     *,
     names: Iterable[str] = (),
     declared: Mapping[str, Shape] | None = None,
+    functions: Mapping[str, Signature] | None = None,
     latex: bool | None = None,
     most: int | None = None,
 ) -> tuple[Expr, ...]:
@@ -87,7 +92,7 @@ def parse_expressions(
     >>> parse_expressions("h1, 2*h2")
     (h1, mul(2, h2))
     """
-    return _Reader(source, latex, names, declared).expressions(most)
+    return _Reader(source, latex, names, declared, functions).expressions(most)
 
 
 def parse_symbols(source: str) -> tuple[Sym, ...]:
@@ -108,12 +113,13 @@ class _Reader:
         latex: bool | None,
         names: Iterable[str],
         declared: Mapping[str, Shape] | None = None,
+        functions: Mapping[str, Signature] | None = None,
     ) -> None:
         check_length(source)
         self.source = source
         self.latex = bool(_TYPESET.search(source)) if latex is None else latex
         self.tables: Tables = load("latex" if self.latex else "expression")
-        self.scope = Scope(source, names, self.latex, declared)
+        self.scope = Scope(source, names, self.latex, declared, functions)
         self.doubts = Doubts(source)
         self.building = Building(self.scope, self.doubts)
 
@@ -257,6 +263,7 @@ class _Reader:
             dict(self.scope.declared),
             notices,
             tuple(self.scope.dimensions),
+            dict(self.scope.signatures),
         )
 
     def _statement(self, tokens: list[Token]) -> tuple[Head, Statement]:

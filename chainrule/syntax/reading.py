@@ -111,7 +111,8 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
         return _quotient(state, *found, place)
     if token.text == "d" and derivative(tokens, place, scope):
         raise _late(state, token)
-    if kind_at(tokens, place + 1) == "EQUALS" and state.is_in_arguments():
+    following = kind_at(tokens, place + 1)
+    if following == "EQUALS" and state.is_in_arguments():
         _keyword(state, token)
         return None
     name = canonical(token.text)
@@ -119,7 +120,7 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
         if name in scope.signatures:
             _infer(tokens, place + 1, scope.signatures[name][0], scope)
         return function(state, token._replace(text=name), place, None)
-    is_before_bracket = kind_at(tokens, place + 1) == "OPEN"
+    is_before_bracket = following == "OPEN"
     if row := scope.row(token, is_before_bracket or _is_raised_before_bracket(tokens, place + 1)):
         return function(state, token._replace(text=row), place, FUNCTIONS[row])
     if name[:4].lower() == "log_" and not scope.is_own(name):

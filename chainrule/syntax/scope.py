@@ -10,6 +10,7 @@ from chainrule.core.errors import (
     ParseError,
     UnknownNameError,
 )
+from chainrule.core.program import Signature
 from chainrule.core.shape import Shape, dimension_names
 from chainrule.syntax import mistakes
 from chainrule.syntax.lexer import Token, short
@@ -45,14 +46,16 @@ class Scope:
         known: Iterable[str] = (),
         latex: bool = False,
         shapes: Mapping[str, Shape] | None = None,
+        functions: Mapping[str, Signature] | None = None,
     ) -> None:
         self.source, self.latex = source, latex
         self.differentials = False
         self.declared: dict[str, Shape] = {}
         self.shapes = {canonical(name): shape for name, shape in (shapes or {}).items()}
-        self.dimensions = dict.fromkeys(dimension_names(self.shapes.values()))
-        self.signatures: dict[str, tuple[tuple[Shape, ...], Shape]] = {}
-        self.functions: dict[str, int] = {}
+        self.signatures = dict(functions or {})
+        every = [s for arguments, result in self.signatures.values() for s in (*arguments, result)]
+        self.dimensions = dict.fromkeys(dimension_names([*self.shapes.values(), *every]))
+        self.functions = {name: len(given) for name, (given, _) in self.signatures.items()}
         self.defined: dict[str, tuple[str, ...]] = {}
         self.words: set[str] = set()
         self._known = {canonical(name) for name in known} | set(self.shapes)
@@ -73,7 +76,7 @@ class Scope:
                     name = canonical(token.text)
                     self.words.add(name)
                     self._indices.setdefault(name.rstrip("0123456789"), set()).add(name)
-                    if name == "T" and not (i and tokens[i - 1].kind == "POW"):
+                    if name == "T" and not _is_exponent(tokens, i):
                         self._is_t_used = True
                     if is_function_letter(name) and not _in_differential(tokens, i):
                         (self._applied if applied(tokens, i) else self._bare).add(name)
@@ -293,6 +296,13 @@ def orders(tokens: Sequence[Token], place: int) -> tuple[list[Token], int] | Non
         if numbers and tuple(t.kind for t in tokens[at : after + 1]) == (*closing, "OPEN"):
             return numbers, after
     return None
+
+
+def _is_exponent(tokens: Sequence[Token], i: int) -> bool:
+    """Whether the word at `i` stands right behind `^`."""
+    kinds = [t.kind for t in tokens[max(0, i - 2) : i]]
+    signs = ("GROUP_OPEN", "LBRACE", "OPEN", "MINUS")
+    return kinds[-1:] == ["POW"] or (kinds[:1] == ["POW"] and kinds[1] in signs)
 
 
 def _in_differential(tokens: Sequence[Token], i: int) -> bool:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import platform
+import random
 import resource
+import statistics
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -107,3 +110,85 @@ def setting(*packages: str) -> str:
 def log(*words: object) -> None:
     """Progress, to stderr."""
     print(*words, sep=" | ", file=sys.stderr, flush=True)
+
+
+def _build(pipe: Any, build: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """Serve one contender: build it, then time it whenever asked."""
+    try:
+        step, check = build(*args)
+        step()
+        pipe.send({"check": check()})
+    except Skip as reason:
+        pipe.send({"skip": str(reason)})
+        return
+    except BaseException as error:  # a contender that breaks is a result, too
+        pipe.send({"skip": f"{type(error).__name__}: {str(error)[:100]}"})
+        return
+    while (seconds := pipe.recv()) is not None:
+        pipe.send(_timed(step, seconds))
+
+
+def _timed(step: Callable[[], Any], seconds: float) -> float:
+    """Median seconds of a call over about `seconds`, after one that warms up."""
+    clock = time.process_time
+    start = clock()
+    step()
+    repeat = max(1, int(5e-4 / (clock() - start + 1e-9)))
+    times, end = [], clock() + seconds
+    while not times or clock() < end:
+        start = clock()
+        for _ in range(repeat):
+            step()
+        times.append((clock() - start) / repeat)
+    return statistics.median(times)
+
+
+def interleaved(
+    contenders: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]],
+    rounds: int,
+    seconds: float,
+) -> dict[str, Result]:
+    """Contenders in a process each, on the pinned core, one after the other in every round.
+
+    `contenders`: name -> (build, args); build(*args) -> (step, check). Returns for each name
+    {"times": one median a round, "check": what check() gave} or {"skip": why}.
+    """
+    pin()
+    for name in ("OPENBLAS", "OMP", "MKL", "NUMBA", "NUMEXPR"):
+        os.environ[f"{name}_NUM_THREADS"] = "1"
+    workers, results = {}, {}
+    for name, (build, args) in contenders.items():
+        ours, theirs = SPAWN.Pipe()
+        process = SPAWN.Process(target=_build, args=(theirs, build, args), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            results[name] = ours.recv()
+        except EOFError:
+            results[name] = {"skip": "crash"}
+        if "skip" in results[name]:
+            process.join()
+        else:
+            workers[name] = (ours, process)
+            results[name]["times"] = []
+    order = list(workers)
+    for _ in range(rounds):
+        random.shuffle(order)
+        for name in order:
+            pipe = workers[name][0]
+            pipe.send(seconds)
+            results[name]["times"].append(pipe.recv())
+    for pipe, process in workers.values():
+        pipe.send(None)
+        process.join()
+    return results
+
+
+def paired(results: Mapping[str, Result], name: str, reference: str) -> float | None:
+    """The median over the rounds of time(name) / time(reference)."""
+    ours, theirs = (results.get(n, {}).get("times") for n in (name, reference))
+    return (
+        statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+        if ours and theirs
+        else None
+    )

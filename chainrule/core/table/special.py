@@ -61,6 +61,7 @@ POLYGAMMA: Operator = register(Operator(
     (_no_order_slope, lambda n, k, a: apply(POLYGAMMA, add(k, ONE), a)),
     ("no rule", "derivative of polygamma"),
     sympy=lambda s, k, a: s.polygamma(k, a), mpmath=_polygamma,
-    numpy="np.asarray(scipy.special.polygamma({0}, {1}), {dtype})", latex=r"\operatorname{polygamma}",
+    numpy="np.asarray(scipy.special.polygamma({0}, {1}), {dtype})",
+    latex=r"\operatorname{polygamma}",
     domain=lambda k, a: (*_whole(k), *_no_pole(a)), source="DLMF 5.15",
 ))  # fmt: skip

@@ -29,7 +29,7 @@ def structural(
     **columns: Any,
 ) -> Operator:
     """Register a row with a shape of its own; `value(module, *arrays)` serves both oracles."""
-    columns.setdefault("latex", r"\operatorname{%s}" % name.replace("_", r"\_"))
+    columns.setdefault("latex", rf"\operatorname{{{name}}}".replace("_", r"\_"))
     columns.setdefault("sympy", value)
     columns.setdefault("mpmath", value)
     return register(Operator(

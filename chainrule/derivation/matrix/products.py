@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from chainrule.core import arrays
 from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, SUB, div, mul, neg
 from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply, topological
+from chainrule.core.linmap import Cut
 from chainrule.core.ops import lookup
 from chainrule.core.shape import Shape
-from chainrule.derivation.matrix.regions import Regions, entrywise
+from chainrule.derivation.matrix.regions import Regions, entrywise, region
 
 Chain = tuple[Expr, list[Expr]]
 
@@ -33,6 +34,8 @@ DISTRIBUTE = "(A + B) x = A x + B x"
 COLLECT = "A x + B x = (A + B) x"
 ONE_SUM = "sum(x) + sum(y) = sum(x + y)"
 INNER = "u' v = sum(u .* v)"
+OUTER_INNER = "sum(A .* outer(u, v)) = u' A v"
+TRACE_INNER = "sum(A' .* B) = tr(A B)"
 NOTHING = "0 A = 0"
 SCALARS = "scalar factors to the front"
 
@@ -50,20 +53,43 @@ def is_row(node: Expr) -> bool:
 def flipped(factor: Expr) -> Expr:
     """The transpose of one factor; of a vector's row, the vector."""
     if is_row(factor) and _of_vector(factor):
-        return arrays.column(factor)
-    if arrays.is_op(factor, "inv") and arrays.is_op(factor.args[0], "transpose"):
-        return apply(lookup("inv"), factor.args[0].args[0])
+        return _as_column(factor)
+    if arrays.is_op(factor, "index") and is_row(factor.args[0]) and is_column(factor):
+        return factor.args[0]
+    if arrays.is_op(factor, "inv"):
+        inner = factor.args[0]
+        if arrays.is_op(inner, "transpose"):
+            return apply(lookup("inv"), inner.args[0])
+        if arrays.is_op(inner, "matmul"):
+            chain = read(inner)[1]
+            if chain == reversed_chain(chain):  # symmetric, as X' X
+                return factor
     return arrays.transpose(factor)
+
+
+def _as_column(row: Expr) -> Expr:
+    """The vector that a row is the transpose of; element by element, of each part."""
+    done: dict[Expr, Expr] = {}
+    for node in region(row):
+        if entrywise(node) and isinstance(node, Apply):
+            done[node] = apply(node.op, *(done[a] for a in node.args))
+        elif not node.shape:
+            done[node] = node
+        else:
+            factors = read(node)[1]
+            chain = [*(flipped(f) for f in factors[:0:-1]), arrays.column(factors[0])]
+            done[node] = _joined(chain)
+    return done[row]
 
 
 def _of_vector(row: Expr) -> bool:
     """Whether a matrix of one row comes from a vector, and is not a matrix by declaration."""
-    for _, term in terms_of(row):
-        first = read(term)[1][0]
-        if arrays.is_op(first, "ones", "zeros"):
-            return True
-        if arrays.is_op(first, "transpose") and is_column(first.args[0]):
-            return True
+    for node in region(row):
+        if node.shape and not entrywise(node):
+            first = read(node)[1][0]
+            if arrays.is_op(first, "ones", "zeros"):
+                return True
+            return arrays.is_op(first, "transpose") and is_column(first.args[0])
     return False
 
 
@@ -101,15 +127,19 @@ def read(node: Expr) -> Chain:
     """A coefficient and the factors of a product; anything else is one factor."""
     if not node.shape:
         return _read_scalar(node)
-    factors: list[Expr] = []  # from the right
-    coefficient, core = factored(node)
-    while arrays.is_op(core, "matmul") and _as_matrices(*core.args):
-        c, last = _atoms(core.args[1])
-        factors += reversed(last)
-        d, core = factored(core.args[0])
-        coefficient = mul(mul(coefficient, c), d)
-    c, first = _atoms(core)
-    return mul(coefficient, c), first + factors[::-1]
+    coefficient: Expr = ONE
+    factors: list[Expr] = []
+    stack = [node]
+    while stack:
+        c, core = factored(stack.pop())
+        coefficient = mul(coefficient, c)
+        if arrays.is_op(core, "matmul") and _as_matrices(*core.args):
+            stack += core.args[::-1]
+        else:
+            d, atoms = _atoms(core)
+            coefficient = mul(coefficient, d)
+            factors += atoms
+    return coefficient, factors
 
 
 def _read_scalar(node: Expr) -> Chain:
@@ -132,6 +162,9 @@ def _as_matrices(a: Expr, b: Expr) -> bool:
 def _atoms(node: Expr) -> Chain:
     """One factor, or the factors of an outer product, a row, or a vector times a matrix."""
     coefficient, core = factored(node)
+    if arrays.is_op(core, "ones") and len(core.shape) == 2 and not is_row(core):
+        rows, columns = core.shape
+        return coefficient, [arrays.ones((rows,)), arrays.ones((1, columns))]
     if arrays.is_op(core, "outer"):
         c, left = read(core.args[0])
         d, right = read(core.args[1])
@@ -169,7 +202,7 @@ def terms_of(node: Expr) -> list[tuple[bool, Expr]]:
 
 def sum_of_terms(terms: Sequence[tuple[bool, Expr]]) -> Expr:
     """The sum; one that is not subtracted comes first, if there is one."""
-    ordered = list(terms)
+    ordered = [pair for minus, term in terms for pair in _unsigned(minus, term)]
     first = next((i for i, (minus, _) in enumerate(ordered) if not minus), 0)
     ordered.insert(0, ordered.pop(first))
     minus, total = ordered[0]
@@ -177,6 +210,12 @@ def sum_of_terms(terms: Sequence[tuple[bool, Expr]]) -> Expr:
     for minus, term in ordered[1:]:
         total = apply(SUB if minus else ADD, total, term)
     return total
+
+
+def _unsigned(minus: bool, term: Expr) -> list[tuple[bool, Expr]]:
+    while term.op is NEG:
+        minus, term = not minus, term.args[0]
+    return [(minus, term)]
 
 
 class Products:
@@ -205,6 +244,11 @@ class Products:
                 return self.product(*read(same), same.shape)
             case "dot" if is_column(args[0]):
                 return self.product(*read(same), ())
+            case "dot":
+                c, a = factored(args[0])
+                d, b = factored(args[1])
+                inner = self.inner(a, b)
+                return mul(mul(c, d), arrays.dot(a, b) if inner is None else inner)
             case "transpose":
                 found = self.transposed(args[0])
                 if found.shape != same.shape:  # of a row, a matrix of one column
@@ -236,7 +280,30 @@ class Products:
 
     def summed(self, node: Expr, axis: int | None) -> Expr:
         """The sum of entries."""
-        return arrays.total(node, axis)
+        coefficient, rest = factored(node)
+        if axis is None and rest.op is MUL and rest.args[0].shape == rest.args[1].shape:
+            inner = self.inner(*rest.args)
+            if inner is not None:
+                return mul(coefficient, inner)
+        return arrays.scaled(coefficient, arrays.total(rest, axis))
+
+    def inner(self, a: Expr, b: Expr) -> Expr | None:
+        """The inner product of two matrices where it is a product: u' A v, or a trace."""
+        if len(a.shape) != 2:
+            return None
+        for this, other in ((a, b), (b, a)):
+            if arrays.is_op(this, "outer"):
+                self.fire(OUTER_INNER)
+                u, v = this.args
+                return self.product(
+                    *read(apply(lookup("dot"), u, apply(lookup("matmul"), other, v))), ()
+                )
+        for this, other in ((a, b), (b, a)):
+            if arrays.is_op(this, "transpose") and len(this.args[0].shape) == 2:
+                self.fire(TRACE_INNER)
+                whole = apply(lookup("matmul"), this.args[0], other)
+                return self.trace(self.product(*read(whole), whole.shape))
+        return None
 
     def transposed(self, node: Expr) -> Expr:
         """The transpose, moved to the factors and terms where that makes it simpler."""
@@ -257,13 +324,13 @@ class Products:
 
     def column(self, row: Expr) -> Expr:
         """The vector that a row is the transpose of."""
-        terms = terms_of(row)
-        if len(terms) > 1 and all(term.shape == row.shape for _, term in terms):
-            self.fire(TRANSPOSED_SUM)
-            return self.simple(sum_of_terms([(minus, self.column(term)) for minus, term in terms]))
+        if _of_vector(row):
+            if entrywise(row) and len(terms_of(row)) > 1:
+                self.fire(TRANSPOSED_SUM)
+            elif len(read(row)[1]) > 1:
+                self.fire(TRANSPOSED_PRODUCT)
+            return self.simple(_as_column(row))
         coefficient, factors = read(row)
-        if len(factors) > 1:
-            self.fire(TRANSPOSED_PRODUCT)
         chain = [*(flipped(f) for f in factors[:0:-1]), arrays.column(factors[0])]
         return self.product(coefficient, chain, row.shape[1:])
 
@@ -286,7 +353,28 @@ class Products:
             coefficient = mul(coefficient, self.push(stack, factor))
         if not stack and shape:
             stack.append(arrays.eye(shape[0]))
-        return self.written(coefficient, stack)
+        c, stack = self.beside_vectors(stack)
+        return self.written(mul(coefficient, c), stack)
+
+    def beside_vectors(self, chain: list[Expr]) -> Chain:
+        """diag(d) A x as d .* (A x), and r' A diag(d) as (d .* (A' r))'."""
+        coefficient: Expr = ONE
+        for turned in (False, True):
+            if turned:
+                if not (chain and is_row(chain[0]) and _of_vector(chain[0])):
+                    break
+                chain = reversed_chain(chain)
+            while chain and is_column(chain[-1]):
+                at = max((i for i, f in enumerate(chain) if arrays.is_op(f, "diag")), default=-1)
+                if at < 0:
+                    break
+                self.fire(DIAGONAL_COLUMN)
+                c, vector = factored(self.times(chain[at].args[0], _joined(chain[at + 1 :])))
+                coefficient = mul(coefficient, c)
+                chain = [*chain[:at], vector]
+            if turned:
+                chain = reversed_chain(chain)
+        return coefficient, chain
 
     def push(self, stack: list[Expr], factor: Expr) -> Expr:
         """Put one more factor on a chain; returns the scalar that came of it."""
@@ -327,10 +415,30 @@ class Products:
         if arrays.is_op(left, "diag") and is_column(right):
             self.fire(DIAGONAL_COLUMN)
             return self.times(left.args[0], right)
+        chosen = self.chosen(left, right)
+        if chosen is not None:
+            return chosen
         for a, b in ((left, right), (right, left)):
             if arrays.is_op(a, "inv") and a.args[0] is b:
                 self.fire(INVERSE)
                 return arrays.eye(a.shape[0])
+        if arrays.is_op(left, "transpose") and arrays.is_op(right, "transpose"):
+            first, second = right.args[0], left.args[0]
+            if any(arrays.is_op(m, "inv") for m in (first, second)):
+                return self.meet(first, second)
+        return None
+
+    def chosen(self, left: Expr, right: Expr) -> Expr | None:
+        """A part of a vector, as the part of the identity times it; or put back in its place."""
+        if arrays.is_op(left, "slice") and is_column(right):
+            cut = _selection(left)
+            return None if cut is None else cut.push(right)
+        if arrays.is_op(left, "transpose") and is_column(right):
+            cut = _selection(left.args[0])
+            return None if cut is None else cut.pull(right)
+        if is_row(left) and _of_vector(left):
+            cut = _selection(right)
+            return None if cut is None else arrays.transpose(cut.pull(flipped(left)))
         return None
 
     def times(self, a: Expr, b: Expr) -> Expr:
@@ -370,15 +478,17 @@ class Products:
         """A sum of products with what they have in common drawn out."""
         terms = terms_of(node)
         if not node.shape:
-            return self.one_sum(node, terms) if len(terms) > 1 else node
+            return self.scalars(node, terms) if len(terms) > 1 else node
+        if is_row(node) and len(terms) > 1:
+            row = self.rows(node)
+            if row is not None:
+                return row
         if any(t.shape != node.shape for _, t in terms):
             return node
         if len(terms) == 1:
             return self.in_front(node)
         chains = [(minus, *read(term)) for minus, term in terms]
-        if not any(len(f) > 1 or arrays.is_op(f[0], "diag", "transpose") for _, _, f in chains):
-            return node
-        merged = self.diagonals(chains) or self.rows(chains)
+        merged = self.diagonals(chains)
         if merged is not None:
             return merged
         common = _common_coefficient(chains)
@@ -396,12 +506,31 @@ class Products:
                 c, factors = read(inner)
                 chain = [*factors, shared] if last else [shared, *factors]
                 return self.product(c if common is None else mul(common, c), chain, node.shape)
+        grouped = self.grouped(chains)
+        if grouped is not None:
+            return grouped
         if common is not None and common is not ONE:
             rest = [(minus, _joined(f)) for minus, _, f in chains]
             return arrays.scaled(common, _untransposed_first(rest))
         if common is not None:
             return _untransposed_first([(minus, _joined(f)) for minus, _, f in chains])
         return sum_of_terms([(minus, self.in_front(term)) for minus, term in terms])
+
+    def grouped(self, chains: Sequence[tuple[bool, Expr, list[Expr]]]) -> Expr | None:
+        """A sum where two terms, not all, have a coefficient and an end in common."""
+        for i, (_, c, f) in enumerate(chains):
+            for j in range(i + 1, len(chains)):
+                _, d, g = chains[j]
+                if c is d and len(f) > 1 and len(g) > 1 and (f[0] is g[0] or f[-1] is g[-1]):
+                    pair = [(m, self.written(e, list(h))) for m, e, h in (chains[i], chains[j])]
+                    rest = [
+                        (m, self.written(e, list(h)))
+                        for k, (m, e, h) in enumerate(chains) if k not in (i, j)
+                    ]  # fmt: skip
+                    return self.collected(
+                        sum_of_terms([(False, self.collected(sum_of_terms(pair))), *rest])
+                    )
+        return None
 
     def in_front(self, term: Expr) -> Expr:
         """A product of matrices with its coefficient in front: 2/N * X' @ u."""
@@ -418,23 +547,42 @@ class Products:
         if len(own) < 2:
             return None
         self.fire(DIAGONAL_SUM)
-        inside = self.simple(
-            sum_of_terms([(m, arrays.scaled(c, f[0].args[0])) for m, c, f in own])
-        )
+        inside = self.simple(sum_of_terms([(m, arrays.scaled(c, f[0].args[0])) for m, c, f in own]))
         rest = [(m, self.written(c, f)) for m, c, f in chains if (m, c, f) not in own]
         diagonal = zeros_or_diagonal(inside)
         return self.simple(sum_of_terms([(False, diagonal), *rest])) if rest else diagonal
 
-    def rows(self, chains: Sequence[tuple[bool, Expr, list[Expr]]]) -> Expr | None:
-        """a' + b' as (a + b)'; None where a term is another product."""
-        vectors = []
-        for minus, c, f in chains:
-            column = flipped(f[0]) if len(f) == 1 and is_row(f[0]) else f[0]
-            if not is_column(column):
-                return None
-            vectors.append((minus, arrays.scaled(c, column)))
+    def rows(self, row: Expr) -> Expr | None:
+        """a' + b' as (a + b)'; None where a part is another product."""
+        for node in region(row):
+            if node.shape and not entrywise(node):
+                if not arrays.is_op(node, "transpose", "ones") or is_column(node):
+                    return None
+        if not _of_vector(row):
+            return None
         self.fire(TRANSPOSED_SUM)
-        return arrays.transpose(self.simple(sum_of_terms(vectors)))
+        return arrays.transpose(self.simple(_as_column(row)))
+
+    def scalars(self, node: Expr, terms: Sequence[tuple[bool, Expr]]) -> Expr:
+        """A sum of scalars: u' A x + x' B u as u' (A + B') x; sums of entries as one."""
+        chains = [(minus, *_scalar_chain(term)) for minus, term in terms]
+        if not all(len(f) > 1 for _, _, f in chains):
+            return self.one_sum(node, terms)
+        _, _, first = chains[0]
+        turned = []
+        for minus, c, f in chains:
+            other = reversed_chain(f)
+            ends = [g for g in (f, other) if g[0] is first[0] and g[-1] is first[-1]]
+            starts = [g for g in (f, other) if g[0] is first[0]]
+            if not (ends or starts):
+                return node
+            turned.append((minus, c, (ends or starts)[0]))
+        rest = [(minus, arrays.scaled(c, _joined(f[1:]))) for minus, c, f in turned]
+        if len({e.shape for _, e in rest}) > 1:
+            return node
+        self.fire(COLLECT)
+        c, factors = read(self.simple(_untransposed_first(rest)))
+        return self.product(c, [first[0], *factors], ())
 
     def one_sum(self, node: Expr, terms: Sequence[tuple[bool, Expr]]) -> Expr:
         """c sum(x) + d sum(y) as sum(c x + d y)."""
@@ -446,6 +594,25 @@ class Products:
             found.append((minus, arrays.scaled(factor, total.args[0])))
         self.fire(ONE_SUM)
         return self.summed(self.simple(sum_of_terms(found)), None)
+
+
+def _scalar_chain(term: Expr) -> Chain:
+    """A scalar as a coefficient times a row, matrices and a column."""
+    found: list[Expr] | None = None
+    factor: Expr = ONE
+    stack: list[tuple[Expr, bool]] = [(term, False)]
+    while stack:
+        node, below = stack.pop()
+        if node.op in (MUL, DIV) and not node.args[0].shape and not node.args[1].shape:
+            stack.append((node.args[0], below))
+            stack.append((node.args[1], below != (node.op is DIV)))
+            continue
+        _, chain = _read_scalar(node)
+        if chain and found is None and not below:
+            found = chain
+        else:
+            factor = div(factor, node) if below else mul(factor, node)
+    return factor, found or []
 
 
 def _multiple_of_sum(term: Expr) -> tuple[Expr, Expr | None]:
@@ -466,6 +633,16 @@ def _multiple_of_sum(term: Expr) -> tuple[Expr, Expr | None]:
         else:
             factor = div(factor, node) if below else mul(factor, node)
     return factor, total
+
+
+def _selection(node: Expr) -> Cut | None:
+    """The map of a part of the identity matrix: some of its rows."""
+    if not (arrays.is_op(node, "slice") and arrays.is_op(node.args[0], "eye")):
+        return None
+    low, high, first, last = node.args[1:]
+    if first is not ZERO or last is not arrays.count(node.shape[1:]):
+        return None
+    return Cut(node.shape[1:], node.shape[:1], (low, high))
 
 
 def zeros_or_diagonal(vector: Expr) -> Expr:
@@ -495,7 +672,10 @@ def _joined(chain: Sequence[Expr]) -> Expr:
     for i in range(len(chain) - 1):
         if is_column(chain[i]) and is_row(chain[i + 1]):
             right = _joined(reversed_chain(chain[i + 1 :]))
-            return apply(lookup("outer"), _joined(chain[: i + 1]), right)
+            left = _joined(chain[: i + 1])
+            if arrays.is_op(left, "ones") and arrays.is_op(right, "ones"):
+                return arrays.ones((*left.shape, *right.shape))
+            return apply(lookup("outer"), left, right)
     product = chain[0]
     for factor in chain[1:]:
         product = apply(lookup("matmul"), product, factor)
@@ -506,12 +686,14 @@ def _to_distribute(factors: Sequence[Expr]) -> int | None:
     """Where a sum with a diagonal or an outer product meets a row or a column."""
     for i, factor in enumerate(factors):
         if len(factor.shape) == 2 and (factor.op is ADD or factor.op is SUB):
-            beside = (i and is_row(factors[i - 1])) or (
-                i + 1 < len(factors) and is_column(factors[i + 1])
+            before = factors[i - 1] if i else None
+            after = factors[i + 1] if i + 1 < len(factors) else None
+            beside = any(
+                f is not None and (arrays.is_op(f, "diag") or meets(f))
+                for f, meets in ((before, is_row), (after, is_column))
             )
             special = any(
-                arrays.is_op(factored(t)[1], "diag", "outer", "eye")
-                for _, t in terms_of(factor)
+                arrays.is_op(factored(t)[1], "diag", "outer", "eye") for _, t in terms_of(factor)
             )
             if beside and special:
                 return i

@@ -12,10 +12,10 @@ sub(mul(2, matmul(A, x)), x)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 
 from chainrule.core import arrays
+from chainrule.core.arithmetic import ADD, MUL, SUB
 from chainrule.core.expr import (
     ONE,
     ZERO,
@@ -24,9 +24,12 @@ from chainrule.core.expr import (
     Expr,
     Sym,
     apply,
+    fold,
+    free_symbols,
     substitute,
     symbol,
 )
+from chainrule.core.shape import Shape
 from chainrule.derivation.simplify import Simplifier
 
 
@@ -78,7 +81,7 @@ class Regions:
 
     def _simplified(self, root: Expr) -> Expr:
         order = region(root)
-        names = _names(order)
+        names = map(str, count(1))
         back: dict[Expr, Expr] = {}
         done: dict[Expr, Expr] = {}
         for node in order:
@@ -89,7 +92,7 @@ class Regions:
             elif isinstance(node, Const) or not (node.shape or node.args):
                 done[node] = node
             else:
-                name = node.name if isinstance(node, Sym) else next(names)
+                name = node.name if isinstance(node, Sym) else _name(node, next(names))
                 done[node] = symbol(name)
                 back[done[node]] = node
         simplified = self.simplify(done[root])
@@ -97,11 +100,32 @@ class Regions:
             self.fired[firing.rule] = None
             for condition in firing.provided:
                 self.provided[substitute([condition], back)[0]] = None
-        (result,) = substitute([simplified.result], back)
+        (result,) = fold([simplified.result], lambda node, args: _put_back(node, args, back))
+        if len(root.shape) == 2 and any(arrays.is_op(node, "ones") for node in order):
+            result = _with_ones(result, root.shape)
         return arrays.spread(result, root.shape)
 
 
-def _names(order: list[Expr]) -> Iterator[str]:
-    """Names for the leaves that have none."""
-    taken = {leaf.name for leaf in order if isinstance(leaf, Sym)}
-    return (name for i in count(1) if (name := f"e{i}") not in taken)
+def _put_back(node: Expr, args: list[Expr], back: dict[Expr, Expr]) -> Expr:
+    """The leaves in the place of their twins; a scalar factor goes before an array."""
+    if node in back:
+        return back[node]
+    if not isinstance(node, Apply):
+        return node
+    if node.op is MUL and args[0].shape and not args[1].shape:
+        args = args[::-1]
+    return apply(node.op, *args)
+
+
+def _with_ones(total: Expr, shape: Shape) -> Expr:
+    """A sum with a scalar term, which came of a matrix of ones, with that matrix again."""
+    if total.op is not ADD and total.op is not SUB:
+        return total
+    parts = [_with_ones(a, shape) if a.shape else arrays.spread(a, shape) for a in total.args]
+    return apply(total.op, *parts)
+
+
+def _name(leaf: Expr, number: str) -> str:
+    """A name for a leaf that has none: it is sorted where its first symbol would be."""
+    first = next(iter(free_symbols([leaf])), None)
+    return f"{first.name if first is not None else ''}#{number}"

@@ -6,6 +6,7 @@ out. Each pass that changes something is recorded with the rules that fired.
 
 >>> from chainrule.core import arrays
 >>> from chainrule.core.expr import symbol
+>>> from chainrule.core.ops import lookup
 >>> x = symbol("x", ("n",))
 >>> done = ArraySimplifier()(arrays.transpose(arrays.ones(("n",))) @ apply(lookup("diag"), x))
 >>> done.result, [f.rule for f in done.firings]
@@ -14,10 +15,7 @@ out. Each pass that changes something is recorded with the rules that fired.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from chainrule.core.expr import Apply, Expr, apply, topological
-from chainrule.core.ops import lookup
 from chainrule.derivation.matrix.products import Products
 from chainrule.derivation.matrix.regions import Regions, entrywise
 from chainrule.derivation.simplify import Firing, Simplified, Simplifier
@@ -32,9 +30,16 @@ class ArraySimplifier:
 
     def __init__(self, simplify: Simplifier | None = None) -> None:
         self.entries = simplify or Simplifier()
+        self._known: dict[Expr, Simplified] = {}
 
     def __call__(self, expr: Expr) -> Simplified:
         """The form a person would write, and how it came about."""
+        done = self._known.get(expr)
+        if done is None:
+            done = self._known[expr] = self._simplified(expr)
+        return done
+
+    def _simplified(self, expr: Expr) -> Simplified:
         if not expr.shape and _all_scalar(expr):
             return self.entries(expr)
         if len(topological([expr])) > _LARGE:
@@ -73,11 +78,3 @@ def _walk(root: Expr, products: Products) -> Expr:
 
 def _all_scalar(expr: Expr) -> bool:
     return all(not node.shape for node in topological([expr]))
-
-
-def results(simplify: ArraySimplifier, expressions: Sequence[Expr]) -> list[Expr]:
-    """Each expression simplified."""
-    return [simplify(e).result for e in expressions]
-
-
-__all__ = ["ArraySimplifier", "lookup", "results"]

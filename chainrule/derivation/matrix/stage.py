@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from chainrule.core import arrays
-from chainrule.core.expr import ONE, Expr, Sym, apply, free_symbols, substitute, symbol, topological
+from chainrule.core.expr import (
+    ONE,
+    ZERO,
+    Apply,
+    Expr,
+    Sym,
+    apply,
+    free_symbols,
+    substitute,
+    symbol,
+    topological,
+)
+from chainrule.core.arithmetic import MUL, mul
 from chainrule.core.ops import lookup
 from chainrule.core.program import Program
+from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.derivation.cut import cut
 from chainrule.derivation.matrix.edges import cotangent, differential, edges
-from chainrule.derivation.matrix.products import flipped, is_column, is_row
+from chainrule.derivation.matrix.products import factored, flipped, is_column, is_row
 from chainrule.derivation.matrix.simplify import ArraySimplifier
 from chainrule.derivation.paths import Graph
-from chainrule.derivation.simplify import Simplified
+from chainrule.derivation.signs import holds
+from chainrule.derivation.simplify import Firing, Simplified
 from chainrule.derivation.steps import (
     Chain,
     Differential,
@@ -34,7 +48,9 @@ from chainrule.derivation.steps import (
     Times,
 )
 
-_WRITTEN_OUT = 40  # nodes; a longer result refers to steps
+CASES = "the two cases of the indicator"
+_COMPLEMENT = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
+_TRIED = 150  # nodes; a longer formula is not simplified with all names written out
 
 
 @dataclass(slots=True)
@@ -47,6 +63,8 @@ class ArrayStage:
         kept: each intermediate that the user did not name over the free and the user's names.
         made: names of cotangents and differentials, and what they stand for.
         values: cotangents over earlier names.
+        shorter: what is replaced by the user's names, once that is asked for.
+        known: names and cotangents over the free names, as far as they were asked for.
     """
 
     program: Program
@@ -66,10 +84,17 @@ class ArrayStage:
     kept: dict[Expr, Expr] = field(default_factory=dict)
     made: dict[str, Gradient | Differential] = field(default_factory=dict)
     values: dict[str, Expr] = field(default_factory=dict)
+    shorter: dict[Expr, Expr] | None = None
+    known: dict[Expr, Expr] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         program = self.program
-        self.intermediates = cut(program, self.variables, self.granularity, False, self.letter)
+        read = program
+        if self.granularity == "textbook":
+            read = replace(program, assignments=tuple(
+                (name, columns_first(e)) for name, e in program.assignments
+            ))  # fmt: skip
+        self.intermediates = cut(read, self.variables, self.granularity, False, self.letter)
         self.symbols = {s.name: s for s in free_symbols(e for _, e in program.assignments)}
         for name, shape in program.declared.items():
             self.symbols.setdefault(name, symbol(name, shape))
@@ -117,14 +142,15 @@ class ArrayStage:
 
     def shorten(self, expr: Expr) -> Expr:
         """The user's names in the place of what they stand for."""
-        own = {name for name, _ in self.program.assignments} - set(self.program.outputs)
-        names: dict[Expr, Expr] = {}
-        for named, value in self.written.items():
-            assert isinstance(named, Sym)
-            if named.name in own and value.args:
-                names[value] = named
-                names.setdefault(self.simplify(value).result, named)
-        return substitute([expr], names)[0] if names else expr
+        if self.shorter is None:
+            own = {name for name, _ in self.program.assignments} - set(self.program.outputs)
+            self.shorter = {}
+            for named, value in self.written.items():
+                assert isinstance(named, Sym)
+                if named.name in own and value.args and size(value) <= _TRIED:
+                    self.shorter[value] = named
+                    self.shorter.setdefault(self.simplify(value).result, named)
+        return substitute([expr], self.shorter)[0] if self.shorter else expr
 
     def best(self, raw: Expr) -> Simplified:
         """The simplified form of an expression over names: over the user's names, or written out.
@@ -134,7 +160,7 @@ class ArrayStage:
         (kept,) = substitute([raw], self.kept)
         over_names = self.simplify(kept)
         (free,) = substitute([kept], self.written)
-        if free is kept or size(free) > 10 * _WRITTEN_OUT:
+        if free is kept or size(free) > _TRIED:
             return over_names
         out = self.simplify(free)
         short = self.shorten(out.result)
@@ -144,10 +170,12 @@ class ArrayStage:
 
     def free(self, expr: Expr) -> Expr:
         """The expression over the free names; cotangents are replaced by what they are."""
-        known = dict(self.written)
+        self.known = self.known or dict(self.written)
         for name, value in self.values.items():
-            (known[symbol(name, value.shape)],) = substitute([value], known)
-        return substitute([expr], known)[0]
+            named = symbol(name, value.shape)
+            if named not in self.known:
+                (self.known[named],) = substitute([value], self.known)
+        return substitute([expr], self.known)[0]
 
     # What is told.
 
@@ -211,7 +239,14 @@ class ArrayStage:
         lines.append(Line((total, *dict.fromkeys(parts))))
         self.tell("combine", "path", subject, lines)
         simplified = self.best(raw)
-        self.tell_simplified(total, raw, simplified, subject)
+        split = in_cases(simplified.result)
+        if split is not None:
+            more = Firing(CASES, simplified.result, split)
+            self.tell_simplified(
+                total, raw, Simplified(split, (*simplified.firings, more)), subject
+            )
+        else:
+            self.tell_simplified(total, raw, simplified, subject)
         return simplified
 
     def tell_simplified(
@@ -219,7 +254,7 @@ class ArrayStage:
     ) -> None:
         """The rules on the way from a raw formula to its form in the end."""
         lines = [
-            Line((left, self.oriented_as(left, f.after)), because=f.rule, provided=f.provided)
+            Line((left, self.oriented_as(left, f.after)), f.rule, self.open_ones(f.provided))
             for f in simplified.firings
         ]
         last = self.oriented_as(left, simplified.result)
@@ -227,9 +262,16 @@ class ArrayStage:
             lines.append(Line((left, last)))
         self.tell("simplify", "simplify", subject, lines)
 
+    def open_ones(self, conditions: Sequence[Expr]) -> tuple[Expr, ...]:
+        """The conditions that do not hold by themselves."""
+        written = substitute(conditions, self.written)
+        return tuple(c for c, w in zip(conditions, written, strict=True) if holds(w) is not True)
+
     def oriented_as(self, left: Formula, value: Expr) -> Expr:
         """What is on the left of it says the layout: gradients are in the variable's shape."""
-        return self.oriented(value) if isinstance(left, Partial) else value
+        if not isinstance(left, Partial) or len(self.symbols[left.of].shape) > 1:
+            return value
+        return self.oriented(value)
 
     def times(self, factors: Sequence[Formula]) -> Formula:
         """A product of Jacobians, from the output down; the other way in denominator layout."""
@@ -243,10 +285,40 @@ class ArrayStage:
         return [
             Path(
                 output, variable, (output, *(e.by for e in path)), tuple(e.local for e in path),
-                self.best(product(e.local for e in path)).result,
+                self.best(self.along(path)).result,
             )
             for path in islice(self.graph.paths(output, variable), limit)
         ]  # fmt: skip
+
+    def along(self, path: Sequence[Edge]) -> Expr:
+        """The product of the Jacobians of a path; where one is missing, what it does to dX."""
+        if all(e.jacobian for e in path):
+            return product(e.local for e in path)
+        variable = self.symbols[path[-1].by]
+        change: Expr = differential(variable.name, variable.shape)
+        for e in reversed(path):
+            assert e.map is not None
+            change = e.map.push(change)
+        return change
+
+    def push(self, output: str, changes: dict[str, Expr]) -> Expr:
+        """The change of the output for changes of variables, over names, not simplified."""
+        found = dict(changes)
+        for name in self.graph.order:
+            for e in self.graph.below.get(name, ()):
+                if e.by in found and e.map is not None and name not in changes:
+                    term = e.map.push(found[e.by])
+                    found[name] = arrays.plus(found[name], term) if name in found else term
+        return found.get(output, arrays.zeros(self.symbols[output].shape))
+
+    def pull(self, output: str, seed: Expr, variable: str) -> Expr:
+        """The gradient by a variable of the output times a seed, over names, not simplified."""
+        found = {output: seed}
+        for e in self.between(output, variable):
+            assert e.map is not None
+            term = e.map.pull(found[e.of])
+            found[e.by] = arrays.plus(found[e.by], term) if e.by in found else term
+        return found.get(variable, arrays.zeros(self.symbols[variable].shape))
 
     def tell_cotangents(self, output: str, seed: Expr, wanted: Sequence[str]) -> dict[str, Expr]:
         """Backpropagation: the gradient of the output by every name, from the output down.
@@ -288,6 +360,8 @@ class ArrayStage:
         if arrays.is_zero(value) or not free_symbols([value]):
             return value
         made = cotangent(name, value.shape)
+        if self.values.get(made.name, value) is not value:  # of another output
+            made = symbol(f"{name}_bar_{output}", value.shape)
         self.made[made.name] = Gradient(output, name)
         self.values[made.name] = value
         return made
@@ -299,8 +373,10 @@ class ArrayStage:
         """
         changes: dict[str, Expr] = {}
         for v in wanted:
-            changes[v] = given.get(v) or differential(v, self.symbols[v].shape)
-            if v not in given:
+            if v in given:
+                changes[v] = given[v]
+            else:
+                changes[v] = differential(v, self.symbols[v].shape)
                 self.made[f"d{v}"] = Differential(v)
         lines = []
         for name in self.graph.order:
@@ -327,6 +403,55 @@ class ArrayStage:
                     self.values[made.name] = value
         self.tell("combine", "differentials", tuple(wanted), lines)
         return changes
+
+
+def columns_first(root: Expr) -> Expr:
+    """x' A x as x' (A x): a row times matrices times a column, from the column on.
+
+    >>> A, x = symbol("A", ("n", "n")), symbol("x", ("n",))
+    >>> columns_first(x.T @ A @ x)
+    matmul(transpose(x), matmul(A, x))
+    """
+    matmul = lookup("matmul")
+    done: dict[Expr, Expr] = {}
+    for node in topological([root]):
+        args = [done[a] for a in node.args]
+        if node.op is matmul and is_row(args[0]) and is_column(args[1]):
+            left, column = args
+            while left.op is matmul and is_row(left.args[0]) and len(left.args[1].shape) == 2:
+                left, column = left.args[0], apply(matmul, left.args[1], column)
+                if not column.shape:
+                    break
+            args = [left, column]
+        changed = any(a is not b for a, b in zip(args, node.args, strict=True))
+        done[node] = apply(node.op, *args) if changed and isinstance(node, Apply) else node
+    return done[root]
+
+
+def in_cases(expr: Expr) -> Expr | None:
+    """(z > 0) x as the cases 0 where z <= 0 and x where z > 0, of a scalar z.
+
+    >>> z, x = symbol("z"), symbol("x", ("n",))
+    >>> in_cases(apply(lookup(">"), z, ZERO) * x)
+    piecewise(zeros(n), <=(z, 0), x, >(z, 0))
+    """
+    coefficient, rest = factored(expr) if expr.shape else (expr, ONE)
+    found: Apply | None = None
+    others: Expr = ONE
+    stack = [coefficient]
+    while stack:
+        part = stack.pop()
+        if part.op is MUL:
+            stack += part.args
+        elif found is None and isinstance(part, Apply) and part.op.name in _COMPLEMENT:
+            found = part
+        else:
+            others = mul(others, part)
+    if found is None:
+        return None
+    beyond = apply(lookup(_COMPLEMENT[found.op.name]), *found.args)
+    value = arrays.scaled(others, rest)
+    return apply(PIECEWISE, arrays.zeros(expr.shape), beyond, value, found)
 
 
 def size(expr: Expr) -> int:

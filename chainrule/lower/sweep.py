@@ -1,0 +1,74 @@
+"""The backward sweep as a person writes it: each cotangent once, then used by its name.
+
+Without names, scalar factors wander from a cotangent through all that follows: the 1/N of a
+mean would divide every gradient instead of the first, smallest cotangent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+
+from chainrule.core.accumulate import cotangents
+from chainrule.core.arithmetic import MUL, NEG
+from chainrule.core.expr import Apply, Const, Expr, Sym, apply, symbol, topological
+
+_STRUCTURE = frozenset({"ones", "zeros", "eye", "unit", "diag", "outer"})
+_numbers = count(1)
+
+
+def sweep(
+    ys: Sequence[Expr], seeds: Sequence[Expr], xs: Iterable[Expr], sizes: Iterable[str] = ()
+) -> dict[Expr, Expr]:
+    """As `accumulate.cotangents`, with nothing drawn out of a cotangent.
+
+    Args:
+        sizes: names that are dimensions: their quotients are constants.
+    """
+    constants = set(sizes)
+    names: dict[Expr, Sym] = {}
+
+    def stands_for(bar: Expr) -> Expr:
+        if _transparent(bar, constants):
+            return bar
+        if bar not in names:
+            # No user's symbol has a space in its name; a new one is younger than what it names.
+            names[bar] = symbol(f"cotangent {next(_numbers)}", bar.shape)
+        return names[bar]
+
+    found = cotangents(ys, seeds, xs, stands_for)
+    named = {name: bar for bar, name in names.items()}
+    new: dict[Expr, Expr] = {}
+    for node in topological([*found.values(), *named.values()]):
+        if node in named:
+            new[node] = new[named[node]]  # type: ignore[index]
+        elif isinstance(node, Apply):
+            args = tuple(new[a] for a in node.args)
+            new[node] = node if args == node.args else apply(node.op, *args)
+        else:
+            new[node] = node
+    return {node: new[bar] for node, bar in found.items()}
+
+
+def _transparent(bar: Expr, constants: set[str]) -> bool:
+    """Whether later steps profit from seeing it: ones, diagonals, constants."""
+    while bar.op is NEG or (bar.op is MUL and bar.shape and not bar.args[0].shape):
+        bar = bar.args[-1]
+    if not isinstance(bar, Apply):
+        return True
+    if bar.op.name in _STRUCTURE:
+        return bar.op.name != "outer" or any(a.op is not None and a.op.name == "ones" for a in bar.args)
+    return not bar.shape and _constant(bar, constants)
+
+
+def _constant(node: Expr, names: set[str]) -> bool:
+    stack = [node]
+    for _ in range(32):
+        if not stack:
+            return True
+        node = stack.pop()
+        if not (isinstance(node, Const) or (isinstance(node, Sym) and node.name in names)):
+            if not isinstance(node, Apply):
+                return False
+            stack.extend(node.args)
+    return False
