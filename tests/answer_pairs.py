@@ -2,17 +2,25 @@
 
 What is true of a pair is decided here by 50-digit difference quotients of the function, which
 share nothing with the checker but the values of the operators.
+
+    python tests/answer_pairs.py [--pairs 10000] [--seed 0]
+
+runs many and prints what was said of what; it ends with 1 if a verdict is false.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from chainrule.checking.numbers import Tape, context
+from chainrule.checking.numbers import Tape, context, evaluate
+from chainrule.checking.question import Question
 from chainrule.core.arithmetic import ADD, DIV, EXP, LN, MUL, NEG, PI, POW, SUB
+from chainrule.core.errors import DomainError
 from chainrule.core.expr import (
     HALF,
     ONE,
@@ -26,6 +34,7 @@ from chainrule.core.expr import (
     topological,
 )
 from chainrule.core.ops import lookup
+from chainrule.core.program import Program
 from chainrule.core.table.elementary import SQRT
 from chainrule.derivation.backward import gradient
 from chainrule.derivation.simplify import simplify
@@ -195,3 +204,49 @@ def _difference(m: Any, tape: Tape, x: Any) -> tuple[Any, Any]:
         estimates.append(((above - below) / (2 * step), noise))
     (fine, noise), (coarse, _) = estimates
     return fine, abs(fine - coarse) + noise
+
+
+def judged(seed: int) -> tuple[str, str]:
+    """What is true of the pair of this seed, and what the checker says."""
+    r = random.Random(seed)
+    function, answer = pair(r)
+    known = truth(function, answer, r)
+    if not known:
+        return "", ""
+    try:
+        question = Question(Program("", (("y", function),), ("y",)), ("x",))
+        verdict = question.verdict_on(answer, 1, "")
+    except DomainError:
+        return known, "undecided"
+    if known == "right" and verdict.status == "wrong":
+        # The checker may have looked where the random points did not: between two kinks.
+        entry = verdict.wrong_entry
+        assert entry is not None and entry.equality.witness is not None
+        (x,) = evaluate(list(entry.equality.witness.values()), {})
+        near = Fraction(str(x)).limit_denominator(10**12)
+        if agrees_at(function, answer, near) is False:
+            known = "wrong"
+    return known, verdict.status
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--pairs", type=int, default=10_000)
+    options.add_argument("--seed", type=int, default=0)
+    chosen = options.parse_args()
+    counts: Counter[tuple[str, str]] = Counter()
+    seed = chosen.seed
+    while counts.total() < chosen.pairs:
+        known, said = judged(seed)
+        if known:
+            counts[known, said] += 1
+            if said not in (known, "undecided"):
+                print(f"seed {seed}: {known} is called {said}", flush=True)
+        seed += 1
+    for (known, said), number in sorted(counts.items()):
+        print(f"{known:6} called {said:10} {number:6}")
+    return int(any(said not in (known, "undecided") for known, said in counts))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import random
 import statistics
 import time
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +19,9 @@ from chainrule.checking.answer import Verdict
 from chainrule.checking.given import head_of
 from chainrule.checking.mistakes import TABLE
 from chainrule.checking.numbers import evaluate
-from chainrule.checking.question import Question, check_answer
+from chainrule.checking.question import check_answer
 from chainrule.cli import main
 from chainrule.core.errors import DomainError
-from chainrule.core.program import Program
 from chainrule.render import verdict as words
 from chainrule.render.mistake_words import SENTENCES
 from chainrule.syntax.parser import parse
@@ -207,24 +204,9 @@ def test_unusable_answers_are_errors_and_nothing_else(answer: str) -> None:
 @settings(max_examples=60)
 @given(st.integers(0, 2**40))
 def test_no_false_verdict_on_random_answers(seed: int) -> None:
-    r = random.Random(seed)
-    function, answer = answer_pairs.pair(r)
-    truth = answer_pairs.truth(function, answer, r)
-    assume(truth)
-    try:
-        question = Question(Program("", (("y", function),), ("y",)), ("x",))
-        verdict = question.verdict_on(answer, 1, "")
-    except DomainError:
-        return
-    if truth == "right" and verdict.status == "wrong":
-        # The checker may have looked where the random points did not: between two kinks.
-        entry = verdict.wrong_entry
-        assert entry is not None and entry.equality.witness is not None
-        (x,) = evaluate(list(entry.equality.witness.values()), {})
-        near = Fraction(str(x)).limit_denominator(10**12)
-        assert answer_pairs.agrees_at(function, answer, near) is False
-    else:
-        assert verdict.status in (truth, "undecided")
+    known, said = answer_pairs.judged(seed)
+    assume(known)
+    assert said in (known, "undecided")
 
 
 # ---- worked derivations

@@ -159,7 +159,7 @@ FORMS: list[tuple[Formula, str, str]] = [
     (EntryOf("y", (i,), "A", (j, k)), "dy_i/dA_jk",
      r"\frac{\partial y_{i}}{\partial A_{jk}}"),
     (SumOver((k,), Times((Entry(A, (i, k)), Entry(x, (k,))))), "Σ_k A_ik x_k",
-     r"\sum_{k}  A_{ik} \, x_{k}"),
+     r"\sum_{k} A_{ik} \, x_{k}"),
 ]  # fmt: skip
 
 
@@ -320,38 +320,9 @@ def test_hostile_names_do_nothing_in_html() -> None:
     assert all(set(el.attrib) <= ATTRIBUTES for el in main.iter())
 
 
-TAGS = set(
-    [
-        "main",
-        "h1",
-        "h2",
-        "h3",
-        "p",
-        "span",
-        "div",
-        "table",
-        "tr",
-        "td",
-        "th",
-        "code",
-        "math",
-        "mi",
-        "mn",
-        "mo",
-        "mtext",
-        "mspace",
-        "mrow",
-        "mfrac",
-        "msup",
-        "msub",
-        "msubsup",
-        "msqrt",
-        "mroot",
-        "mtable",
-        "mtr",
-        "mtd",
-    ]
-)
-ATTRIBUTES = set(
-    ["class", "displaystyle", "mathvariant", "stretchy", "fence", "separator", "width"]
-)
+TAGS = {
+    "main", "h1", "h2", "h3", "p", "span", "div", "table", "tr", "td", "th", "code", "math", "mi",
+    "mn", "mo", "mtext", "mspace", "mrow", "mfrac", "msup", "msub", "msubsup", "msqrt", "mroot",
+    "mtable", "mtr", "mtd",
+}  # fmt: skip
+ATTRIBUTES = {"class", "displaystyle", "mathvariant", "stretchy", "fence", "separator", "width"}

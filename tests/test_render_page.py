@@ -16,7 +16,7 @@ from chainrule.core.arithmetic import ADD, MUL
 from chainrule.core.expr import Expr, apply, symbol
 from chainrule.core.ops import lookup
 from chainrule.derivation.steps import Method, Verification
-from chainrule.render import latex_page, terminal
+from chainrule.render import latex_page, markdown, terminal
 from chainrule.render.blocks import Page
 from chainrule.render.page import page, verification_block
 from chainrule.syntax.parser import parse
@@ -304,4 +304,4 @@ def test_hostile_words_do_nothing() -> None:
     shown = page(d.data, failed)
     assert r"\end{document}" not in latex_page.fragment(shown)
     assert "\x1b" not in terminal.plain(shown)
-    assert "<script>" not in cr.markdown.markdown(shown).replace("`", "")
+    assert "<script>" not in markdown.markdown(shown).replace("`", "")

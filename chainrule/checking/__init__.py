@@ -7,9 +7,11 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from chainrule.checking import array_answers as array_answers
+    from chainrule.checking import array_results as array_results
     from chainrule.checking import array_verify as array_verify
 
-_ARRAYS = ("array_answers", "array_verify")  # loaded on first use: scalars need nothing of arrays
+# Loaded on first use: scalars need nothing of arrays.
+_ARRAYS = ("array_answers", "array_results", "array_verify")
 
 
 def __getattr__(name: str) -> object:

@@ -244,21 +244,15 @@ def applications_of(op: Operator) -> dict[tuple[Expr, ...], Apply]:
 
 def create(op: Operator, args: tuple[Expr, ...], table: dict[tuple[Expr, ...], Apply]) -> Apply:
     """A new application of `op` for its table; another thread's, if that was faster."""
-    shape = op.shape
-    if shape is None:
+    if op.shape is None:
         for a in args:
             if a.shape:
-                shape = _broadcast
+                node = _shaped(op, args)
                 break
-    if shape is None:
-        node = _new(Apply)
-    else:
-        found = shape(*args)
-        if found:
-            node = _new(ArrayApply)
-            node.shape = check_rank(found)
         else:
             node = _new(Apply)
+    else:
+        node = _shaped(op, args)
     node.op, node.args = op, args
     node.serial = serial = next(serials)
     try:
@@ -273,8 +267,14 @@ def create(op: Operator, args: tuple[Expr, ...], table: dict[tuple[Expr, ...], A
     return present
 
 
-def _broadcast(*args: Expr) -> Shape:
-    return broadcast(*(a.shape for a in args))
+def _shaped(op: Operator, args: tuple[Expr, ...]) -> Any:
+    """A bare node of the row's shape, or of the one its arguments broadcast to."""
+    shape = op.shape(*args) if op.shape else broadcast(*[a.shape for a in args])
+    if not shape:
+        return _new(Apply)
+    node = _new(ArrayApply)
+    node.shape = check_rank(shape)
+    return node
 
 
 def find(op: Operator, *args: Expr) -> Expr | None:

@@ -267,7 +267,7 @@ class Block(NamedTuple):
         expression: over the free names and names of steps: intermediates, and cotangents as
             `Z1_bar` that `Derivation.made` lists.
         written: the same over the free names alone.
-        index: entry by entry, with Kronecker deltas (of a tensor).
+        by_entry: entry by entry, with Kronecker deltas (of a tensor).
         direction: for each variable a change of its shape, over the free names.
         weights: what the output is weighted with, of its shape, over the free names.
     """
@@ -279,7 +279,7 @@ class Block(NamedTuple):
     written: Expr
     transposed: bool = False
     adjoint: Expr | None = None
-    index: tuple[Formula, ...] = ()
+    by_entry: tuple[Formula, ...] = ()
     direction: Mapping[str, Expr] = MappingProxyType({})
     weights: Expr | None = None
 

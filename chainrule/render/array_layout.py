@@ -127,7 +127,9 @@ def _product(node: Apply, args: list[Box], explicit: bool) -> Box:
     # In the plane a matrix product is associative with a number in front.
     joins = notation_of(b) in ("matmul", "outer")
     left = fenced(args[0], POWER if mixed else PRODUCT, POWER if is_matmul(a) else PRODUCT)
-    right = fenced(args[1], POWER, PRODUCT if joins else POWER)
+    right = args[1]
+    if right.kind != "derivative":
+        right = fenced(right, POWER, PRODUCT if joins else POWER)
     return in_row([left, times_box(left, right), right], PRODUCT, PRODUCT)
 
 

@@ -235,13 +235,18 @@ def call_box(text: str, latex: str, parts: Sequence[Box]) -> Box:
     return Box("call", tuple(parts), text, latex)
 
 
+def _is_derivative(box: Box) -> bool:
+    return (box.parts[-1] if box.kind == "row" else box).kind == "derivative"
+
+
 def either(line: Box, plane: Box) -> Box:
     """What is drawn in different ways in the two notations."""
     return Box("either", (line, plane), "", "", line.line, plane.plane, plane.starts, plane.ends)
 
 
-def times_box(left: Box, right: Box, spaced: bool = False) -> Box:
-    """The sign of a product of numbers, in the plane only where it is needed."""
+def times_box(left: Box, right: Box) -> Box:
+    """The sign of a product with a number, in the plane only where it is needed."""
+    spaced = _is_derivative(left) or _is_derivative(right)
     ends, starts = left.ends, right.starts
     dot = (
         starts == "number"

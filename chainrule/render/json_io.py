@@ -103,8 +103,8 @@ def _block(block: Block) -> dict[str, Any]:
         shown["written_out"] = text(block.written)
     if block.adjoint is not None:
         shown["adjoint"] = text(block.adjoint)
-    if block.index:
-        shown["index"] = [text(formula) for formula in block.index]
+    if block.by_entry:
+        shown["index"] = [text(formula) for formula in block.by_entry]
     return shown
 
 

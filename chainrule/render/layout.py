@@ -124,18 +124,13 @@ def _prefix(node: Apply, args: list[Box], explicit: bool) -> Box:
 
 
 def _product(node: Apply, args: list[Box], explicit: bool) -> Box:
-    spaced = _is_derivative(args[0]) or _is_derivative(args[1])
     joins = is_matmul(node.args[1])
     level = POWER if is_matmul(node.args[0]) else _left_level(args[0], explicit)
     left = fenced(args[0], level, PRODUCT)
     right = args[1]
     if right.kind != "derivative":
         right = fenced(right, POWER, PRODUCT if joins else POWER)
-    return in_row([left, times_box(left, right, spaced), right], PRODUCT, PRODUCT)
-
-
-def _is_derivative(box: Box) -> bool:
-    return (box.parts[-1] if box.kind == "row" else box).kind == "derivative"
+    return in_row([left, times_box(left, right), right], PRODUCT, PRODUCT)
 
 
 def _left_level(box: Box, explicit: bool) -> int:

@@ -455,7 +455,7 @@ def _result_lines(block: Block) -> list[Line]:
     """What the last step says of a block."""
     output, variable = block.output, block.variables[0]
     if block.kind == "tensor":
-        lines = [Line(block.index)] if block.index else []
+        lines = [Line(block.by_entry)] if block.by_entry else []
         return [*lines, Line((Differential(output), block.expression))]
     left: Formula = Partial(output, variable, total=True)
     if block.kind == "gradient" and block.shape:
@@ -472,7 +472,7 @@ def _result_lines(block: Block) -> list[Line]:
 def _at_constant(kink: Kink) -> Kink:
     """Ties of max(0, z): the indicator z > 0 is used, which is 0 there."""
     for name in ("max", "min"):
-        if kink.convention.startswith(f"ties of {name}"):
-            if any(isinstance(a, Const) for a in kink.where.args):
-                return replace(kink, convention=f"the slope of {name} at a tie with a number is 0")
+        constant = any(isinstance(a, Const) for a in kink.where.args)
+        if constant and kink.convention.startswith(f"ties of {name}"):
+            return replace(kink, convention=f"the slope of {name} at a tie with a number is 0")
     return kink

@@ -22,7 +22,6 @@ from chainrule.core.expr import (
     topological,
 )
 from chainrule.core.linmap import Compose, LinMap, Plus, Scale, compose, identity
-from chainrule.core.ops import lookup
 from chainrule.core.shape import Shape
 from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.derivation.edges import rules_of, told_apart
@@ -120,9 +119,8 @@ def fused(m: LinMap) -> LinMap:
 
 def added(a: LinMap, b: LinMap) -> LinMap:
     """The sum of two maps; of two diagonals, one."""
-    if isinstance(a, Scale) and isinstance(b, Scale):
-        if a.by.shape == b.by.shape:
-            return Scale(a.domain, a.codomain, arrays.plus(a.by, b.by))
+    if isinstance(a, Scale) and isinstance(b, Scale) and a.by.shape == b.by.shape:
+        return Scale(a.domain, a.codomain, arrays.plus(a.by, b.by))
     return Plus(a.domain, a.codomain, (a, b))
 
 
@@ -140,10 +138,7 @@ def indicators(by: Expr) -> Expr:
     for node in topological([by]):
         if node.op is PIECEWISE and len(node.args) == 5:
             one, beyond, zero, below, tie = node.args
-            if one is ONE and zero is ZERO and tie is HALF and beyond.op is not None:
-                if any(isinstance(a, Const) for a in beyond.args) and beyond.args == below.args:
-                    found[node] = beyond
+            shared = (one, zero, tie) == (ONE, ZERO, HALF) and beyond.args == below.args
+            if shared and any(isinstance(a, Const) for a in beyond.args):
+                found[node] = beyond
     return substitute([by], found)[0] if found else by
-
-
-__all__ = ["cotangent", "differential", "edges", "lookup", "maps_below"]

@@ -234,7 +234,7 @@ def _contracted(term: _Term, by_at: Places) -> Formula | None:
             continue
         assert isinstance(bound, Sym)
         over.remove(bound)
-        fixed = {bound: second if bound is first else first}
+        fixed: dict[Expr, Expr] = {bound: second if bound is first else first}
         deltas = [Delta(*substitute(d, fixed)) for d in deltas]
         kept = [Delta(*substitute(d, fixed)) for d in kept]
         values = [Entry(v.of, tuple(substitute(v.places, fixed))) for v in values]

@@ -336,6 +336,8 @@ class Products:
 
     def product(self, coefficient: Expr, factors: Sequence[Expr], shape: Shape) -> Expr:
         """The product of the factors, which has this shape."""
+        # The number 1 as a matrix, of a vector's row that was transposed again.
+        factors = [f for f in factors[:-1] if not _is_one(f)] + list(factors[-1:])
         at = _to_distribute(factors)
         if at is not None:
             self.fire(DISTRIBUTE)
@@ -555,9 +557,9 @@ class Products:
     def rows(self, row: Expr) -> Expr | None:
         """a' + b' as (a + b)'; None where a part is another product."""
         for node in region(row):
-            if node.shape and not entrywise(node):
-                if not arrays.is_op(node, "transpose", "ones") or is_column(node):
-                    return None
+            plain = arrays.is_op(node, "transpose", "ones") and not is_column(node)
+            if node.shape and not entrywise(node) and not plain:
+                return None
         if not _of_vector(row):
             return None
         self.fire(TRANSPOSED_SUM)
@@ -586,12 +588,16 @@ class Products:
 
     def one_sum(self, node: Expr, terms: Sequence[tuple[bool, Expr]]) -> Expr:
         """c sum(x) + d sum(y) as sum(c x + d y)."""
-        found = []
+        found: list[tuple[bool, Expr]] = []
+        shapes = set()
         for minus, term in terms:
             factor, total = _multiple_of_sum(term)
-            if total is None or (found and total.args[0].shape != found[0][1].shape):
+            if total is None:
                 return node
+            shapes.add(total.args[0].shape)
             found.append((minus, arrays.scaled(factor, total.args[0])))
+        if len(shapes) > 1:
+            return node
         self.fire(ONE_SUM)
         return self.summed(self.simple(sum_of_terms(found)), None)
 
@@ -645,6 +651,10 @@ def _selection(node: Expr) -> Cut | None:
     return Cut(node.shape[1:], node.shape[:1], (low, high))
 
 
+def _is_one(factor: Expr) -> bool:
+    return arrays.is_op(factor, "ones") and factor.shape == (1, 1)
+
+
 def zeros_or_diagonal(vector: Expr) -> Expr:
     """diag(v), with its coefficient inside; of constants, a multiple of the identity."""
     _, rest = factored(vector)
@@ -671,7 +681,8 @@ def _joined(chain: Sequence[Expr]) -> Expr:
     """The factors multiplied from the left; a column and a row after it as an outer product."""
     for i in range(len(chain) - 1):
         if is_column(chain[i]) and is_row(chain[i + 1]):
-            right = _joined(reversed_chain(chain[i + 1 :]))
+            row = chain[i + 1 :]
+            right = _joined([*(flipped(f) for f in row[:0:-1]), arrays.column(row[0])])
             left = _joined(chain[: i + 1])
             if arrays.is_op(left, "ones") and arrays.is_op(right, "ones"):
                 return arrays.ones((*left.shape, *right.shape))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from chainrule.core import arrays
+from chainrule.core.arithmetic import MUL, mul
 from chainrule.core.expr import (
     ONE,
-    ZERO,
     Apply,
     Expr,
     Sym,
@@ -19,7 +19,6 @@ from chainrule.core.expr import (
     symbol,
     topological,
 )
-from chainrule.core.arithmetic import MUL, mul
 from chainrule.core.ops import lookup
 from chainrule.core.program import Program
 from chainrule.core.table.piecewise import PIECEWISE
