@@ -31,7 +31,13 @@ def test_derivation_on_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("ending", "sign"),
-    [(".tex", r"\documentclass"), (".md", "$"), (".json", '"schema"'), (".txt", "du1/dx")],
+    [
+        (".tex", r"\documentclass"),
+        (".md", "$"),
+        (".json", '"schema"'),
+        (".txt", "du1/dx"),
+        (".html", "</math>"),
+    ],
 )
 def test_the_ending_picks_the_format(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, ending: str, sign: str
@@ -66,7 +72,6 @@ UNUSABLE = [
     ["derive", "x^2*y", "--at", "x=1"],
     ["derive", "x^2", "--jvp", "1,2"],
     ["derive", "x^2", "-o", "/nonexistent/file.tex"],
-    ["derive", "x^2", "--format", "html"],
     ["derive", "1/2x", "--strict"],
     ["derive", "ln(0)", "--wrt", "x"],
     ["derive", "99"],

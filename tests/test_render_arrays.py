@@ -325,4 +325,15 @@ TAGS = {
     "mn", "mo", "mtext", "mspace", "mrow", "mfrac", "msup", "msub", "msubsup", "msqrt", "mroot",
     "mtable", "mtr", "mtd",
 }  # fmt: skip
-ATTRIBUTES = {"class", "displaystyle", "mathvariant", "stretchy", "fence", "separator", "width"}
+ATTRIBUTES = {
+    "class", "displaystyle", "form", "mathvariant", "stretchy", "fence", "separator", "width",
+}  # fmt: skip
+    "class",
+    "displaystyle",
+    "mathvariant",
+    "stretchy",
+    "fence",
+    "separator",
+    "width",
+    "form",
+}

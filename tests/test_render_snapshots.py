@@ -16,7 +16,7 @@ import pytest
 
 import chainrule.api as cr
 from chainrule.derivation.steps import Derivation, Method, Verification
-from chainrule.render import json_io, latex_page, markdown, terminal
+from chainrule.render import html, json_io, latex_page, markdown, terminal
 from chainrule.render.page import page
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -34,18 +34,32 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "backprop": ("w1*tanh(w2*x)", {"wrt": "w1,w2", "style": "backprop"}),
     "layers": ("g1 = x^2; g2 = 3x; [ln(g1), sin(g2)]", {"layout": "denominator"}),
     "functions": ("f(g1(x), g2(x))", {}),
+    "squares": (
+        "X: matrix(N, d); w: vector(d); y: vector(N); loss = mean((X @ w - y)^2)",
+        {"wrt": "w"},
+    ),
+    "quadratic": ("A: matrix(n, n); x: vector(n); x' @ A @ x", {"wrt": "x", "order": 2}),
+    "tensor": ("W: matrix(m, n); x: vector(n); W @ x", {"wrt": "W"}),
+    "classifier": (
+        "X: matrix(N, d); W1: matrix(d, h), b1: vector(h); W2: matrix(h, k), b2: vector(k); "
+        "Y: matrix(N, k); Z1 = X @ W1 + b1; A1 = relu(Z1); Z2 = A1 @ W2 + b2; "
+        "L = cross_entropy(Z2, Y)",
+        {"wrt": "W1, b1, W2, b2"},
+    ),
 }
 FORMATS: dict[str, Callable[[Derivation], str]] = {
     "txt": lambda d: terminal.plain(page(d, AGREED)),
     "md": lambda d: markdown.markdown(page(d, AGREED)),
     "tex": lambda d: latex_page.fragment(page(d, AGREED)),
+    "html": lambda d: html.html(page(d, AGREED)),
     "json": lambda d: json_io.to_json(d, AGREED) + "\n",
 }
 SHOWN = [
     *((name, "txt") for name in CASES),
     *((name, "md") for name in ("chain", "layers")),
-    *((name, "tex") for name in ("chain", "layers")),
-    ("paths", "json"),
+    *((name, "tex") for name in ("chain", "layers", "classifier")),
+    *((name, "html") for name in ("paths", "squares")),
+    *((name, "json") for name in ("paths", "tensor")),
 ]
 
 

@@ -14,11 +14,12 @@ import mpmath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from row_forms import all_forms
 
 from chainrule import symbolic as sym
 from chainrule.core import ops
 from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
-from chainrule.core.errors import ArityError
+from chainrule.core.errors import ArityError, ShapeError, UnsupportedError, UsageError
 from chainrule.core.expr import Apply, Const, Expr, Sym, apply, const, symbol, topological
 from chainrule.symbolic.elimination import _eliminate, _graph
 from chainrule.symbolic.ordering import _cheapest_first, elimination_order
@@ -268,7 +269,9 @@ def test_the_same_question_has_the_same_answer() -> None:
     assert sym.jacobian(ys, x, sparse=True) == first  # nodes are equal if they are the same
 
 
-@pytest.mark.parametrize("row", list(ops.rows()), ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row", [r for r in ops.rows() if r.shape is None], ids=lambda row: row.name
+)
 def test_every_row_is_a_function(row: ops.Operator) -> None:
     function = getattr(sym, row.name, None) or sym.__getattr__(row.name)
     low = row.arity[0]
@@ -280,6 +283,54 @@ def test_every_row_is_a_function(row: ops.Operator) -> None:
     if row.arity[1] is not None:
         with pytest.raises(ArityError, match=re.escape(row.name)):
             function(*args, symbol("more"))
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in ops.rows() if r.shape is not None], ids=lambda row: row.name
+)
+def test_every_row_over_arrays_is_a_function(row: ops.Operator) -> None:
+    function = sym.__getattr__(row.name)
+    for node, _ in all_forms(row):
+        args, axis = list(node.args), None
+        if row.notation == "concat":
+            axis = args.pop(0).value
+        elif row.notation == "reduction" and len(args) == 2:
+            axis = args.pop().value
+        built = function(*args) if axis is None else function(*args, axis=axis)
+        if row.notation == "reduction" and axis is not None and len(args[0].shape) == 1:
+            assert built is function(*args)
+        else:
+            assert built is node
+    if row.arity[1] is not None:
+        with pytest.raises(ArityError, match=re.escape(row.name)):
+            function(*[symbol("x", ("n",))] * (row.arity[1] + 1))
+    if row.notation not in ("concat", "reduction"):
+        with pytest.raises(UsageError, match="axis"):
+            function(symbol("x", ("n",)), axis=0)
+
+
+def test_derivatives_of_arrays() -> None:
+    X, w, s = symbol("X", ("N", "d")), symbol("w", ("d",)), symbol("s")
+    y = sym.sum(sym.tanh(s * (X @ w)))
+    assert [g.shape for g in sym.gradient(y, [X, w, s])] == [("N", "d"), ("d",), ()]
+    v = symbol("v", ("d",))
+    (pushed,) = sym.jvp([X @ w], [w], [v])
+    assert pushed is X @ v
+    u = symbol("u", ("N",))
+    (pulled,) = sym.vjp([X @ w], [w], [u])
+    assert pulled is X.T @ u
+    assert sym.jacobian([X @ w], [w]) == [[X]]
+    assert sym.jacobian([X @ w, s], [w, s], sparse=True) == {(0, 0): X, (1, 1): const(1)}
+    ((row,),) = sym.jacobian([sym.sum(X)], [s])
+    assert row is const(0)
+    assert sym.hessian(sym.dot(w, w), [w]) == [[2 * sym.eye(symbol("d"))]]
+    assert sym.diag(symbol("S", (2, 2))).op.name == "diagonal"
+    labels = sym.cross_entropy(X, symbol("l", ("N",)))
+    assert labels.args[1].op.name == "one_hot"
+    with pytest.raises(ShapeError):
+        sym.gradient(X @ w, [w])
+    with pytest.raises(UnsupportedError):
+        sym.jacobian([X @ w], [X])
 
 
 def test_functions_fold_as_arithmetic_does() -> None:

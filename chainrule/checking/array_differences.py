@@ -24,8 +24,8 @@ _STEP = 20
 _DIGITS = 50
 _TOLERANCE = 1e-20
 _POINTS = 3
-_BUDGET = 600_000  # numbers computed at most, a few seconds
-_COMFORT = 150_000  # beyond this, fewer points
+_COMFORT = 100_000  # numbers computed; beyond, along random directions and at fewer points
+_MOST = 3  # times as many are computed at most, a few seconds
 _PRECISE = 40  # times the step, where 50 digits may round away what matters
 _PATIENCE = 6
 _ROOM = 160
@@ -102,6 +102,7 @@ def compare(
     text: str = "",
     *,
     points: int = _POINTS,
+    comfort: int = _COMFORT,
     deadline: float = float("inf"),
 ) -> Method:
     """Compare claimed derivatives with difference quotients, at small sizes, entry by entry.
@@ -124,22 +125,24 @@ def compare(
     if sizes is None:
         return Method("numeric", "unverified", "no small sizes fit all the shapes")
     try:
-        return _compare(Comparison(claims, sizes, deadline), text, points, deadline)
+        return _compare(Comparison(claims, sizes, deadline), text, points, comfort, deadline)
     except TimeoutError:
         return Method("numeric", "unverified", "the time for it ran out")
 
 
-def _compare(comparison: Comparison, text: str, points: int, deadline: float) -> Method:
+def _compare(
+    comparison: Comparison, text: str, points: int, comfort: int, deadline: float
+) -> Method:
     tape = ArrayTape(comparison.functions, comparison.sizes, deadline)
     size = tape.entries + comparison.tape.entries
-    if comparison.runs() * tape.entries > _BUDGET // 2:
+    if comparison.runs() * tape.entries > comfort:
         comparison.whole = True
     cost = comparison.runs() * tape.entries + size
-    if cost > _BUDGET:
+    if cost > _MOST * comfort:
         return Method("numeric", "unverified", TOO_LARGE)
     search = ArraySearch(
         comparison.functions, comparison.free(), comparison.sizes, text,
-        enough=max(1, min(points, _COMFORT // cost)), deadline=deadline,
+        enough=max(1, min(points, comfort // cost)), deadline=deadline,
     )  # fmt: skip
     order = max(c.order for c in comparison.claims)
 

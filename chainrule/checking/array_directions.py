@@ -23,7 +23,7 @@ from chainrule.derivation.steps import Method
 _LARGEST = 60_000_000  # numbers in memory
 _TOLERANCE = 1e-5
 _ADJOINT = 1e-9
-_DIRECTIONS = 3
+_DIRECTIONS = 2
 _TRIES = 6
 
 

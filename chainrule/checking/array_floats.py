@@ -7,7 +7,7 @@ mpmath's, and whole arrays; what does not take arrays is applied entry by entry.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, partial, reduce
 from typing import Any
 
 from chainrule.core.expr import Apply, Const, Expr, Sym, topological
@@ -91,6 +91,22 @@ def float_values(
     return [v if np.ndim(v) else float(v) for v in (found[root] for root in roots)]
 
 
+@cache
+def _comparing() -> Mapping[str, Callable[..., Any]]:
+    """The functions that compare numbers, for arrays."""
+    import numpy as np
+
+    return {
+        "relu": lambda m, a: np.maximum(a, 0),
+        "max": lambda m, *args: reduce(np.maximum, args),
+        "min": lambda m, *args: reduce(np.minimum, args),
+        "<": lambda m, a, b: np.less(a, b),
+        "<=": lambda m, a, b: np.less_equal(a, b),
+        ">": lambda m, a, b: np.greater(a, b),
+        ">=": lambda m, a, b: np.greater_equal(a, b),
+    }
+
+
 def _applied(node: Apply, args: list[Any], shape: tuple[int, ...]) -> Any:
     import numpy as np
 
@@ -106,7 +122,7 @@ def _applied(node: Apply, args: list[Any], shape: tuple[int, ...]) -> Any:
         otherwise = args[-1] if len(args) % 2 else np.nan
         return np.select(conditions, [np.broadcast_to(a, shape) for a in args[:-1:2]], otherwise)
     try:
-        value = np.asarray(node.op.mpmath(m, *args), dtype=float)
+        value = np.asarray(_comparing().get(name, node.op.mpmath)(m, *args), dtype=float)
     except (ValueError, TypeError):  # it asks whether an array is true, or greater
         if node.op.shape is not None:
             return np.full(shape, np.nan)

@@ -48,12 +48,16 @@ def shared_context(digits: int) -> Any:
 
 
 class Function(NamedTuple):
-    """What is differentiated, and where its derivative exists."""
+    """What is differentiated, and where its derivative exists.
+
+    `deadline`: when to stop comparing with it, as `time.perf_counter` tells it.
+    """
 
     expression: Expr
     variables: tuple[str, ...]
     domain: tuple[Expr, ...]
     kinks: tuple[Kink, ...]
+    deadline: float = float("inf")
 
 
 class Sample(NamedTuple):
@@ -95,6 +99,8 @@ class Equality(NamedTuple):
 def compare(function: Function, right: Expr, given: Expr) -> Equality:
     """Compare an answer with the derivative of a function, where that exists.
 
+    What is open at the function's deadline is undecided.
+
     >>> from chainrule.core.expr import symbol
     >>> x = symbol("x")
     >>> compare(Function(x**2, ("x",), (), ()), 2 * x, x + x).status
@@ -105,7 +111,14 @@ def compare(function: Function, right: Expr, given: Expr) -> Equality:
         nowhere = False
     except DomainError:
         kinks, nowhere = (), True
-    comparison = Comparison(function, right, given, kinks)
+    try:
+        return _compare(Comparison(function, right, given, kinks), nowhere)
+    except TimeoutError:
+        return Equality("undecided")
+
+
+def _compare(comparison: Comparison, nowhere: bool) -> Equality:
+    right, given = comparison.right, comparison.given
     found = list(comparison.common())
     points = tuple(point for point, _ in found)
     if any(sample.differs for _, sample in found):
@@ -147,7 +160,9 @@ class Comparison:
         self.kinks = tuple(dict.fromkeys([*function.kinks, *more_kinks]))
         joints = [k.where.args for k in self.kinks if len(k.where.args) == 2]
         sides = [side for joint in joints for side in joint]
-        self._tape = Tape([right, given, function.expression, *function.domain, *sides])
+        self._tape = Tape(
+            [right, given, function.expression, *function.domain, *sides], function.deadline
+        )
         self._ends = 3 + len(function.domain)
         self.names = [
             s.name
@@ -223,12 +238,15 @@ class Comparison:
         return self.nice(lambda s: s.given is None)
 
     def nice(self, wanted: Any) -> Given | None:
-        """The wanted point that is easiest to check by hand, if there is one."""
+        """The wanted point that is easiest to check by hand, if one is found in time."""
         best: tuple[int, Given] | None = None
         for effort, point in _nice_points(self.names):
             if best is not None and effort >= best[0]:
                 continue
-            sample = self.at(point)
+            try:
+                sample = self.at(point)
+            except TimeoutError:
+                break
             if sample is not None and wanted(sample):
                 cost = effort + _toil(sample.right) + (_toil(sample.given))
                 if best is None or cost < best[0]:
@@ -237,7 +255,10 @@ class Comparison:
 
     def _search(self, functions: Sequence[Expr]) -> Search:
         shown = f"{self.function.variables}/{len(self._tape.nodes)}"
-        return Search(functions, self.function.domain, self.kinks, shown, enough=_POINTS)
+        return Search(
+            functions, self.function.domain, self.kinks, shown, enough=_POINTS,
+            deadline=self.function.deadline,
+        )  # fmt: skip
 
 
 def _numbers(m: Any, point: Given | dict[str, Fraction]) -> dict[str, Any]:

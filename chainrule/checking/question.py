@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from chainrule import checking
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from chainrule.checking.array_answers import ArrayQuestion
 
 
+_PATIENCE = 10.0  # seconds for an answer
+
+
 class Question:
     """A program whose derivative is asked for; several answers can be checked against it."""
 
@@ -46,6 +50,7 @@ class Question:
         self._derivations: dict[tuple[tuple[str, ...], int], Derivation] = {}
         self._written = program.written_out()
         self.names = Names.of(program, self.asked)
+        self._until = float("inf")
 
     def derivation(self, variables: tuple[str, ...], order: int) -> Derivation:
         """The derivation by these variables."""
@@ -55,7 +60,8 @@ class Question:
         return self._derivations[key]
 
     def check(self, answer: str) -> Verdict:
-        """The verdict on one answer."""
+        """The verdict on one answer; what takes longer than ten seconds is undecided."""
+        self._until = perf_counter() + _PATIENCE
         given = read_answer(answer, self.names)
         remarks: list[Remark] = []
         if given.constant:
@@ -70,6 +76,7 @@ class Question:
     def verdict_on(self, value: Expr, order: int, answer: str) -> Verdict:
         """The verdict on a formula for the derivative by the variable that was asked for."""
         (variable,) = self.asked
+        self._until = perf_counter() + _PATIENCE
         derivation = self.derivation((variable,), order)
         right = derivation.result.entries[0][0]
         entry = self._entry(derivation, 0, (variable,) * order, value, right)
@@ -174,8 +181,9 @@ class Question:
 
     def _function(self, derivation: Derivation, index: int = 0) -> Function:
         return Function(
-            derivation.functions[index], derivation.variables, derivation.domain, derivation.kinks
-        )
+            derivation.functions[index], derivation.variables, derivation.domain,
+            derivation.kinks, self._until,
+        )  # fmt: skip
 
     def _entry(
         self, derivation: Derivation, index: int, by: tuple[str, ...], given: Expr, right: Expr

@@ -100,27 +100,28 @@ def jacobian(y: Expr, x: Expr) -> Expr:
     along the paths, from `x` on.
 
     Raises:
-        UnsupportedError: `y`, `x`, or what lies between them, is a matrix.
+        UnsupportedError: `y` or `x` is a matrix, or lies behind one where both are vectors.
 
     >>> from chainrule.core.expr import symbol
     >>> A, x = symbol("A", ("n", "n")), symbol("x", ("n",))
     >>> jacobian(gradient(x.T @ A @ x, [x])[0], x)
     add(transpose(A), A)
     """
-    start = arrays.eye(x.shape[0]) if x.shape else ONE
-    found: dict[Expr, Expr] = {x: start}
+    whole = jacobian_shape(y.shape, x.shape)
+    if not x.shape:
+        return tangents([y], {x: ONE})[0]
+    if not y.shape:
+        return arrays.transpose(gradient(y, [x])[0])
+    found: dict[Expr, Expr] = {x: arrays.eye(x.shape[0])}
     for node in topological([y]):
         if node in found or not isinstance(node, Apply):
             continue
-        slots = [slot for slot, argument in enumerate(node.args) if argument in found]
-        terms = []
-        for slot in slots:
-            local = edge(node, slot)
-            if not isinstance(local, Zero):
-                terms.append(_after(local, found[node.args[slot]], x))
-        if slots:
-            found[node] = sum_of(terms) if terms else arrays.zeros(_wide(node.shape, x.shape))
-    return found.get(y, arrays.zeros(_wide(y.shape, x.shape)))
+        edges = [(edge(node, slot), a) for slot, a in enumerate(node.args) if a in found]
+        terms = [_after(m, found[a], x) for m, a in edges if not isinstance(m, Zero)]
+        if edges:
+            zero = arrays.zeros(jacobian_shape(node.shape, x.shape))
+            found[node] = sum_of(terms) if terms else zero
+    return found.get(y, arrays.zeros(whole))
 
 
 def _after(local: LinMap, slope: Expr, x: Expr) -> Expr:
@@ -130,16 +131,11 @@ def _after(local: LinMap, slope: Expr, x: Expr) -> Expr:
         raise UnsupportedError(
             "the Jacobian passes through a matrix", hint="ask for its action on a direction"
         )
-    wide = _wide(local.codomain, x.shape)
-    if not local.domain:  # a scalar in between: a column times a row
-        row = len(wide) == 2 and len(local.codomain) == 1
-        product = arrays.outer(matrix, arrays.column(slope)) if row else product_of(matrix, slope)
-        return arrays.shaped(product, wide)
-    return arrays.shaped(product_of(matrix, slope), wide)
+    return arrays.shaped(product_of(matrix, slope), jacobian_shape(local.codomain, x.shape))
 
 
-def _wide(codomain: Shape, domain: Shape) -> Shape:
-    """The shape of the Jacobian."""
+def jacobian_shape(codomain: Shape, domain: Shape) -> Shape:
+    """The shape of a Jacobian: of a scalar by a vector a row; UnsupportedError for matrices."""
     if len(codomain) > 1 or len(domain) > 1:
         raise UnsupportedError(
             "the derivative of or by a matrix is no matrix", hint="ask for its action"

@@ -35,6 +35,10 @@ class Minus:
         self.of = of
 
 
+class MapsNeededError(Exception):
+    """On the way is a row over arrays: `chainrule.core.accumulate` differentiates those."""
+
+
 Signed = Expr | Minus
 Terms = Signed | list[Signed]
 """A term, or the terms of a sum that is not written yet."""
@@ -129,6 +133,8 @@ def tangents(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
 def local(node: Apply, slot: int) -> tuple[bool, Expr]:
     """Whether the local derivative has a sign, and what stands behind it."""
     op = node.op
+    if not op.partials:
+        raise MapsNeededError(op.name)
     if op.arity[1] is None:
         partial = op.partials[0](node, slot)
     else:

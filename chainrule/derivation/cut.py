@@ -166,7 +166,10 @@ class _Cutter:
                     kind = "polynomial"
         if not kind:
             return None
-        operands = tuple(dict.fromkeys(o for a in args for o in a.operands))
+        occurring = [o for a in args for o in a.operands]
+        operands = tuple(dict.fromkeys(occurring))
+        if kind == "names" and len(operands) < len(occurring):
+            kind = "polynomial"  # in a longer sum, a name that occurs twice is two operands
         return _Piece(kind, self.build(node, args), operands)
 
     def chain(self, node: Apply, args: list[_Piece], uses: Counter[Expr]) -> _Piece | None:

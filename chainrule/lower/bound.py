@@ -148,11 +148,11 @@ def _sized(inputs: Sequence[Sym], sizes: Mapping[str, int]) -> dict[str, int]:
 def _nodes(schedule: Schedule, roots: Sequence[Expr]) -> list[Expr]:
     """All nodes in the order of the statements, leaves where they are first read."""
     order: dict[Expr, None] = {}
-    for statement in schedule.statements:
-        if any(a not in order for a in statement.node.args):
-            order.update(dict.fromkeys(topological(statement.node.args)))
-        order[statement.node] = None
-    order.update(dict.fromkeys(topological(roots)))
+    for node in (*(s.node for s in schedule.statements), *roots):
+        for a in node.args:
+            if a not in order:  # a leaf, or a size made of dimensions
+                order.update(dict.fromkeys(topological([a])))
+        order[node] = None
     return list(order)
 
 

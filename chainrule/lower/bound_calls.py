@@ -105,8 +105,9 @@ class Calls:
             elif isinstance(node, Apply):
                 given = self._apply(node)
             self._values[node] = given
-            if isinstance(node, Apply) and not given.value.name:
-                given.value.name = names.get(node, "")
+            base = given.value.base
+            if isinstance(node, Apply) and base.size == given.value.size:
+                base.name = base.name or names.get(node, "")
 
     def input(self, name: str, shape: Shape, kind: Kind = "float") -> Value:
         """The value of an input."""

@@ -81,13 +81,13 @@ def laid_out(order: Sequence[Value], outputs: Iterable[Value], loop: range = ran
     ends: dict[int, list[Value]] = {}
     for value, i in last.items():
         ends.setdefault(i, []).append(value)
-    layout, free = Layout([], {}), list[Store]()
+    layout, free = Layout([], {}), _Free()
     for i, value in enumerate(order):
         taken: Store | None = None
         if value.op not in FREE and value.shape:
             taken = _over(value, i, last, layout.of, results)
             if taken is None and value not in results and value not in sums:
-                taken = _fitting(value, free)
+                taken = free.take(value)
             if taken is None:
                 taken = Store(value.kind, value.size, any(value.rows))
                 layout.stores.append(taken)
@@ -98,9 +98,9 @@ def laid_out(order: Sequence[Value], outputs: Iterable[Value], loop: range = ran
         for ended in ends.get(i, ()):
             store = layout.of.get(ended)
             if store is not None and store is not taken and not store.kept:
-                free.append(store)
+                free.add(store)
         if taken is not None and last[value] == i and not taken.kept:
-            free.append(taken)
+            free.add(taken)
     return layout
 
 
@@ -125,15 +125,26 @@ def _over(
     return None
 
 
-def _fitting(value: Value, free: list[Store]) -> Store | None:
-    """The free memory that fits best; else the largest, to be made larger."""
-    same = [s for s in reversed(free) if s.kind == value.kind and s.rows == any(value.rows)]
-    if not same:
-        return None
-    enough = [s for s in same if s.size >= value.size]
-    best = min(enough, key=lambda s: s.size) if enough else max(same, key=lambda s: s.size)
-    free.remove(best)
-    return best
+class _Free:
+    """Memory that nothing needs any more."""
+
+    def __init__(self) -> None:
+        self._by_size: dict[tuple[Kind, bool], dict[int, list[Store]]] = {}
+
+    def add(self, store: Store) -> None:
+        same = self._by_size.setdefault((store.kind, store.rows), {})
+        same.setdefault(store.size, []).append(store)
+
+    def take(self, value: Value) -> Store | None:
+        """What fits best, of equals the one used last; else the largest, to be made larger."""
+        same = self._by_size.get((value.kind, any(value.rows)))
+        if not same:
+            return None
+        size = min((n for n in same if n >= value.size), default=max(same))
+        store = same[size].pop()
+        if not same[size]:
+            del same[size]
+        return store
 
 
 # ---- blocks of rows

@@ -150,6 +150,9 @@ class Tape:
         if op not in TESTS and not (op == "multiply" and any(a.kind == "float" for a in args)):
             args = tuple(self.floating(a) for a in args)
         shape, rows = _broadcast(args)
+        if len(shape) == 2 and shape[0] == 1 and not rows[0]:
+            # A vector beside a row: broadcasting costs as much again as the call.
+            args = tuple(self.lift(a, 0) if len(a.shape) == 1 else a for a in args)
         for axis in (0, 1):
             if any(a.op == "view" and a.attrs == (_LIFTED[axis],) for a in args):
                 flat = self._flattened(args, axis)

@@ -37,6 +37,12 @@ def column(v: Expr) -> Expr:
     return apply(COLUMN, v)
 
 
+_WHOLE = frozenset({
+    "softmax", "log_softmax", "logsumexp", "cross_entropy", "mse", "gelu", "silu",
+    "binary_cross_entropy", "binary_cross_entropy_of_logits",
+})  # fmt: skip
+
+
 class Expansion:
     """Rewrites nodes from the leaves up; equal parts stay one node.
 
@@ -47,6 +53,7 @@ class Expansion:
     def __init__(self) -> None:
         self.new: dict[Expr, Expr] = {}
         self.hints: dict[Expr, tuple[Expr, str]] = {}
+        self.wholes: dict[Expr, tuple[Operator, tuple[Expr, ...]]] = {}
         self.rectified: dict[Expr, Expr] = {}  # argument of relu -> its value
 
     def run(self, roots: Iterable[Expr]) -> None:
@@ -64,6 +71,8 @@ class Expansion:
             found = rule(self, node, *args) if rule else None
             if found is None:
                 found = node if args == node.args else apply(node.op, *args)
+            elif node.op.name in _WHOLE:
+                self.wholes.setdefault(found, (node.op, args))
             self.new[node] = found
 
     def hint(self, node: Expr, of: Expr, suffix: str) -> Expr:

@@ -6,6 +6,8 @@ name in the program or in its derivation keeps a line of its own.
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -27,8 +29,8 @@ from chainrule.lower.private import COLUMN, FLAT
 from chainrule.lower.schedule import Schedule, Statement
 
 _WIDTH = 88
-_LONGEST = 56  # of an expression that has parts written in place
-_MOST_OPERATIONS = 4
+_LONGEST = 66  # of an expression that has parts written in place
+_MOST_OPERATIONS = 6
 _SMALL = 64  # an array with an axis this short is not worth a line that frees it
 RESERVED = (
     "np", "Any", "Array", "NDArray", "SHAPES", "check", "sizes", "grads", "dtype",
@@ -36,6 +38,9 @@ RESERVED = (
 )  # fmt: skip
 
 Text = Callable[[Expr], str]
+
+
+_IN_PLACE = re.compile(r"np\.(?:exp|tanh|maximum|log|sqrt|sin|cos)\((\w+)(?:, 0)?\)")
 
 
 class Line(NamedTuple):
@@ -165,8 +170,17 @@ class Body:
                 if not waiting or (
                     len(code.text) <= _LONGEST and code.operations <= _MOST_OPERATIONS
                 ):
-                    return _Part(s, code, tuple(dict.fromkeys(reads)), _apply(s.node, formulas))
+                    return _Part(s, code, tuple(dict.fromkeys(reads)), self._formula_of(s, formulas))
                 self._emit(max(waiting, key=lambda a: self._parts[a].code.operations))
+
+    def _formula_of(self, s: Statement, formulas: Sequence[Expr]) -> Expr:
+        """What the statement computes, over names: of a softmax the softmax."""
+        whole = self.schedule.wholes.get(s.node)
+        if whole is None:
+            return _apply(s.node, formulas)
+        args = [self.formulas.get(a) if a in self._parts else self._formula(a) for a in whole[1]]
+        known = [a for a in args if a is not None]
+        return apply(whole[0], *known) if len(known) == len(args) else _apply(s.node, formulas)
 
     def _emit(self, node: Expr) -> None:
         part = self._parts.pop(node)
@@ -206,25 +220,18 @@ def _is_view(node: Apply) -> bool:
 
 
 def _apply(node: Apply, formulas: Sequence[Expr]) -> Expr:
-    if node.op in (COLUMN, FLAT):
-        return formulas[0]
-    try:
-        return apply(node.op, *formulas)
-    except Exception:
-        return apply(node.op, *node.args)
+    return formulas[0] if node.op is FLAT else apply(node.op, *formulas)
 
 
 _CHECK = '''
 def check(*arrays: Array) -> dict[str, int]:
     """The sizes of the dimensions; what does not fit SHAPES is refused by its name."""
     sizes: dict[str, int] = {{}}
-    for entry, array in zip(SHAPES.split(", "), arrays, strict=True):
-        name, *dims = entry.split()
-        for dim, size in zip(dims, array.shape, strict=False):
+    for (name, *dims), a in zip(map(str.split, SHAPES.split(",")), arrays, strict=True):
+        for dim, size in zip(dims, a.shape, strict=False):
             sizes.setdefault(dim, int(dim) if dim.isdigit() else size)
-        if {wrong} or [*array.shape] != [sizes.get(d) for d in dims]:
-            found = f"{{name}} is an array of {{array.dtype}}, shape {{array.shape}}"
-            raise ValueError(f"{{found}}; needed: {dtype}, shape {{dims}}, {{sizes}}")
+        if {wrong} or [*a.shape] != [sizes.get(dim) for dim in dims]:
+            raise ValueError(f"{{name}} is {{a.dtype}} {{a.shape}}, not {dtype}{{dims}} {{sizes}}")
     return sizes
 '''
 
@@ -263,19 +270,19 @@ class Module:
 
     def _head(self, helpers: Sequence[str]) -> str:
         lines = ['"""Value and gradient, in NumPy alone; made by chainrule."""', ""]
-        if self.arrays or helpers:
+        if helpers:
             lines += ["from typing import Any", ""]
         lines.append("import numpy as np")
         if self.arrays:
             kind = f"  # of np.{self.dtype}" if self.dtype else ""
-            lines += ["", f"Array = np.ndarray[Any, Any]{kind}"]
+            lines += ["", f"Array = np.typing.NDArray[np.floating]{kind}"]
             entries = [
                 " ".join([a, *(self._dim(d).replace(" ", "") for d in shape)])
                 for a, shape in self.arrays.items()
             ]
             lines += _text_lines("SHAPES = ", entries)
-            wrong = f"array.dtype != np.{self.dtype}" if self.dtype else 'array.dtype.kind != "f"'
-            lines += ["", _CHECK.format(wrong=wrong, dtype=self.dtype or "floats").rstrip()]
+            wrong = f"a.dtype != np.{self.dtype}" if self.dtype else 'a.dtype.kind != "f"'
+            lines += ["", _CHECK.format(wrong=wrong, dtype=f"{self.dtype} " if self.dtype else "").rstrip()]
         if self.arrays and helpers:
             lines.append("\n")
         elif helpers:
@@ -298,7 +305,7 @@ class Module:
         arguments = [
             f"{a}: {'Array' if a in self.arrays else scalar}" for a in self.inputs.values()
         ]
-        after = self._lines(body, [y, *grads.values()])
+        after = self._lines(body, [y, *grads.values()], bool(grads))
         after += self._returned(body, y, grads, targets)
         inside = self._checks(body, any("dtype" in line for line in after))
         if targets:
@@ -360,21 +367,31 @@ class Module:
             return [f'    """{title}"""']
         return [f'    """{title}', "", *_filled_lines(inner), '    """']
 
-    def _lines(self, body: Body, results: Sequence[Expr]) -> list[str]:
+    def _lines(self, body: Body, results: Sequence[Expr], frees: bool) -> list[str]:
+        """The assignments; `frees`: with lines that give back the memory of large matrices."""
         last: dict[Expr, int] = {}
         for i, line in enumerate(body.lines):
             last.update(dict.fromkeys(line.reads, i))
-        kept = set(results)
-        lines, dead = [], []
+        owned = {line.statement.node for line in body.lines if not _is_view(line.statement.node)}
+        viewed = {a for line in body.lines if _is_view(line.statement.node) for a in line.reads}
+        owned -= {*results, *viewed}
+        lines: list[str] = []
+        dead: list[str] = []
         for i, line in enumerate(body.lines):
-            if dead and _is_large(line.statement.node):
+            node = line.statement.node
+            ends = [a for a in line.reads if a in owned and last[a] == i and _is_large(a)]
+            code = line.code.text
+            called = _IN_PLACE.fullmatch(code)
+            if called and len(ends) == 1 and self.names.of[ends[0]] == called[1]:
+                if ends[0].shape == node.shape:
+                    code = f"{code[:-1]}, out={called[1]})"
+                    ends = []
+            if dead and _is_large(node):
                 lines.append(f"del {', '.join(dead)}")
                 dead = []
-            lines.append(_commented(f"{line.target} = {line.code.text}", self._comments(line, body)))
-            for node in (*line.reads, line.statement.node):
-                if last.get(node) == i and _is_large(node) and node not in kept:
-                    if isinstance(node, Apply):
-                        dead.append(self.names.of[node])
+            lines.append(_commented(f"{line.target} = {code}", self._comments(line, body)))
+            if frees:
+                dead += [self.names.of[a] for a in ends]
         return lines
 
     def _comments(self, line: Line, body: Body) -> list[str]:
@@ -429,12 +446,18 @@ def _text_lines(head: str, entries: Sequence[str]) -> list[str]:
 
 
 def _filled_lines(entries: Sequence[str]) -> list[str]:
+    """Entries with semicolons between them; a long one is broken at its spaces."""
     lines = [""]
     for entry in entries:
-        if lines[-1] and len(lines[-1]) + len(entry) + 6 > _WIDTH:
-            lines.append("")
-        lines[-1] += f"; {entry}" if lines[-1] else entry
-    return ["    " + line for line in lines]
+        joined = f"{lines[-1]}; {entry}" if lines[-1] else entry
+        if len(joined) + 4 <= _WIDTH:
+            lines[-1] = joined
+        else:
+            lines += textwrap.wrap(
+                entry, _WIDTH - 4, subsequent_indent="    ", break_long_words=False,
+                break_on_hyphens=False,
+            )  # fmt: skip
+    return ["    " + line for line in lines if line]
 
 
 def _quoted(name: str) -> str:

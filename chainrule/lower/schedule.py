@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from chainrule.core import arrays
 from chainrule.core.errors import UsageError
 from chainrule.core.expr import ONE, Apply, Const, Expr, Sym, free_symbols, substitute, symbol, topological
+from chainrule.core.ops import Operator
 from chainrule.core.program import Program
 from chainrule.core.shape import shape_text
 from chainrule.lower.branches import guard_branches
@@ -83,8 +84,8 @@ class Schedule:
         outputs, results: nodes by name, as in `Lowered`, after the replacement.
         last_use: the number of the last statement that reads a node.
         uses: how many statements read it, and how many outputs and results it is.
-        dimensions: where the size of a dimension is read: name of the input, axis, and the
-            dimension's text there.
+        wholes: for the last of several operations that stand for a row (a softmax), the row and
+            its arguments.
     """
 
     lowered: Lowered
@@ -95,6 +96,7 @@ class Schedule:
     results: Mapping[str, Expr]
     last_use: Mapping[Expr, int]
     uses: Mapping[Expr, int]
+    wholes: Mapping[Expr, tuple[Operator, tuple[Expr, ...]]]
 
 
 def lower(
@@ -237,7 +239,8 @@ def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
         last_use[node] = len(statements)
     inputs = {s.name: names[s] for s in lowered.inputs}
     return Schedule(
-        lowered, inputs, tuple(statements), names, outputs, results, last_use, uses
+        lowered, inputs, tuple(statements), names, outputs, results, last_use, uses,
+        expansion.wholes,
     )  # fmt: skip
 
 

@@ -60,7 +60,6 @@ pre { overflow-x: auto; margin: .5rem 0; font-size: .875rem; line-height: 1.4; }
 .reason { color: var(--soft); font-size: .875rem; padding-left: 1.5rem; }
 code { font: .925em ui-monospace, "DejaVu Sans Mono", monospace; }
 math { font-size: 1.1em; math-style: normal; }
-math .array { font-weight: bold; font-style: normal; text-transform: none; }
 mtable.cases mtd, mtable.lines mtd { text-align: left; }
 @media print { main { max-width: none; padding: 0; } }
 """

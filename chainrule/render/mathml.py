@@ -21,6 +21,16 @@ _DELIMITERS = {
     "abs": ("|", "|"), "floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉"), "norm": ("‖", "‖"),
     "dot": ("⟨", "⟩"),
 }  # fmt: skip
+# Letters that are bold by themselves, which a font for mathematics has: Latin ones, digits, and
+# Greek ones, the small ones slanted.
+_BOLD = {
+    first + i: bold + i
+    for first, count, bold in [
+        (0x41, 26, 0x1D400), (0x61, 26, 0x1D41A), (0x30, 10, 0x1D7CE), (0x391, 25, 0x1D6A8),
+        (0x3B1, 25, 0x1D736),
+    ]
+    for i in range(count)
+}  # fmt: skip
 _COMMA = '<mo separator="true">,</mo>'
 _THIN = '<mspace width="0.1em"/>'
 _APPLY = "<mo>\u2061</mo>"
@@ -85,9 +95,9 @@ def escape(words: str) -> str:
 
 def _name(box: Box, above: Sequence[Box | str] = ()) -> tuple[Box | str, ...]:
     """A name with what stands below the line, and above it."""
-    kind = ' class="array"' if box.kind == "array" else ""
     head, index, primes = split_name(box.text)
-    shown: tuple[Box | str, ...] = (f"<mi{kind}>{_letters(head)}</mi>",)
+    letters = _letters(head, box.kind == "array")
+    shown: tuple[Box | str, ...] = (f"<mi>{letters}</mi>",)
     if primes:
         shown = ("<msup>", *shown, f"<mo>{'′' * primes}</mo></msup>")
     below = f"<mn>{index}</mn>" if index.isdigit() else f"<mi>{_letters(index)}</mi>"
@@ -98,8 +108,10 @@ def _name(box: Box, above: Sequence[Box | str] = ()) -> tuple[Box | str, ...]:
     return ("<msub>", *shown, below, "</msub>") if index else shown
 
 
-def _letters(text: str) -> str:
+def _letters(text: str, bold: bool = False) -> str:
     shown = _GREEK_SIGNS.get(text, text)
+    if bold:
+        shown = shown.translate(_BOLD)
     return (
         escape("".join(c if c.isprintable() and c != " " else "\ufffd" for c in shown)) or "\ufffd"
     )
@@ -174,7 +186,7 @@ def _draw(box: Box) -> Iterable[Box | str]:
         case "matrix":
             return _bracketed("[", "]", _table(parts, max(1, int(box.text))))
         case "lines":
-            return _table(parts, 1, ' class="lines"')
+            return _table(parts, 1, ' class="lines" displaystyle="true"')
     raise ValueError(box.kind)
 
 
@@ -201,7 +213,9 @@ def _sign(box: Box) -> str:
     words = box.text.strip()
     if words.isalpha():
         return f"<mtext>{words}\u00a0</mtext>"
-    return f"<mo>{escape(_SIGNS.get(box.text, words))}</mo>"
+    # A sign between terms stays one where a broken line begins with it.
+    form = ' form="infix"' if box.text[:1] == " " else ""
+    return f"<mo{form}>{escape(_SIGNS.get(box.text, words))}</mo>"
 
 
 def _head(box: Box) -> str:

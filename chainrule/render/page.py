@@ -12,6 +12,7 @@ from chainrule.core.shape import shape_text
 from chainrule.derivation.steps import (
     Chain,
     Derivation,
+    Differential,
     Formula,
     Line,
     Matrix,
@@ -266,6 +267,11 @@ def _step(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
         if not rows:
             return
         yield Equations(tuple(rows), ("local derivative", "", "rule"), value)
+        changes = [line.parts[0] for line in step.lines if isinstance(line.parts[0], Differential)]
+        if changes:
+            change, of = Math((notation.formula(changes[0]),)), notation.quantity(changes[0].of)
+            said = " for a change of one operand, the others held fixed."
+            yield Paragraph((change, " is the change of ", of, said), "note")
     else:
         if chains:
             yield Equations(tuple(chains), ("path", "product along it", ""))

@@ -8,6 +8,13 @@ Every row of the operator table is a function here: `sin(x)`, `softplus(x)`, `ma
 [add(cos(p), q), p]
 >>> sym.jacobian([p * q, q**2], [p, q], sparse=True)
 {(0, 0): q, (0, 1): p, (1, 1): mul(2, q)}
+
+The same holds of vectors and matrices; `@`, `.T` and the table's functions of arrays take them.
+
+>>> from chainrule.core.expr import symbol
+>>> X, w = symbol("X", ("N", "d")), symbol("w", ("d",))
+>>> sym.gradient(sym.sum((X @ w) ** 2), [w])
+[mul(2, matmul(transpose(X), matmul(X, w)))]
 """
 
 from __future__ import annotations
@@ -18,19 +25,21 @@ from contextlib import contextmanager
 from typing import Any, Literal, overload
 
 import chainrule.core.table  # noqa: F401 - registers the rows
-from chainrule.core import arithmetic, ops
-from chainrule.core.errors import ArityError
+from chainrule.core import accumulate, arithmetic, arrays, ops
+from chainrule.core.errors import ArityError, ShapeError, UsageError
 from chainrule.core.expr import (
     ONE,
     ZERO,
     Expr,
     Number,
     applications_of,
+    apply,
     create,
     lift,
     symbol,
     topological,
 )
+from chainrule.core.table import losses
 from chainrule.derivation import backward
 from chainrule.symbolic import elimination
 
@@ -47,9 +56,38 @@ def symbols(names: str | Sequence[str]) -> tuple[Expr, ...]:
 
 
 def gradient(y: Expr, xs: Sequence[Expr]) -> list[Expr]:
-    """The derivatives of `y` by each of `xs`, by reverse accumulation: linear in the DAG."""
+    """The derivatives of `y` by each of `xs`, by reverse accumulation: linear in the DAG.
+
+    Each has the shape of its variable.
+
+    Raises:
+        ShapeError: `y` is no scalar.
+    """
+    if y.shape:
+        raise ShapeError(
+            "a gradient is of a scalar", shapes=(y.shape,), hint="jacobian, jvp or vjp of an array"
+        )
     with _collector_paused():
-        return backward.gradient(y, xs)
+        return _pull([y], [ONE], xs)
+
+
+def _pull(ys: Sequence[Expr], seeds: Sequence[Expr], xs: Sequence[Expr]) -> list[Expr]:
+    if not any(y.shape for y in ys):
+        try:
+            return backward.pull(ys, seeds, xs)
+        except backward.MapsNeededError:
+            pass
+    found = accumulate.cotangents(ys, seeds, xs)
+    return [found.get(x, arrays.zeros(x.shape)) for x in xs]
+
+
+def _push(ys: Sequence[Expr], direction: Mapping[Expr, Expr]) -> list[Expr]:
+    if not any(e.shape for e in (*ys, *direction)):
+        try:
+            return backward.tangents(ys, direction)
+        except backward.MapsNeededError:
+            pass
+    return accumulate.tangents(ys, direction)
 
 
 @overload
@@ -69,11 +107,14 @@ def jacobian(
 
     Returns:
         A list of rows; with `sparse` a dictionary from (row, column) to the entries that
-        are not identically 0.
+        are not identically 0. Of vectors, an entry is the Jacobian of one by the other.
+
+    Raises:
+        UnsupportedError: by or of a matrix; `jvp` and `vjp` give the action of the derivative.
     """
     with _collector_paused():
         entries = _entries([lift(y) for y in ys], xs)
-        return entries if sparse else _dense(entries, len(ys), len(xs))
+        return entries if sparse else _dense(entries, ys, xs)
 
 
 @overload
@@ -83,11 +124,21 @@ def hessian(y: Expr, xs: Sequence[Expr], sparse: Literal[True]) -> Sparse: ...
 def hessian(y: Expr, xs: Sequence[Expr], sparse: bool = False) -> Dense | Sparse:
     """The second derivatives of `y`: the Jacobian of its gradient, its sparsity found."""
     with _collector_paused():
-        entries = _entries(backward.gradient(y, xs), xs)
-        return entries if sparse else _dense(entries, len(xs), len(xs))
+        entries = _entries(gradient(y, xs), xs)
+        return entries if sparse else _dense(entries, xs, xs)
 
 
 def _entries(ys: Sequence[Expr], xs: Sequence[Expr]) -> Sparse:
+    if not any(e.shape for e in (*ys, *xs)):
+        try:
+            return _scalar_entries(ys, xs)
+        except backward.MapsNeededError:
+            pass
+    blocks = {(i, j): accumulate.jacobian(y, x) for i, y in enumerate(ys) for j, x in enumerate(xs)}
+    return {place: block for place, block in blocks.items() if not arrays.is_zero(block)}
+
+
+def _scalar_entries(ys: Sequence[Expr], xs: Sequence[Expr]) -> Sparse:
     if len(ys) == 1:
         slopes = backward.gradient(ys[0], xs)
         return {(0, j): slope for j, slope in enumerate(slopes) if slope is not ZERO}
@@ -97,8 +148,12 @@ def _entries(ys: Sequence[Expr], xs: Sequence[Expr]) -> Sparse:
     return elimination.jacobian(ys, xs)
 
 
-def _dense(entries: Sparse, rows: int, columns: int) -> Dense:
-    dense: Dense = [[ZERO] * columns for _ in range(rows)]
+def _dense(entries: Sparse, ys: Sequence[Expr | Number], xs: Sequence[Expr]) -> Dense:
+    shapes = [y.shape if isinstance(y, Expr) else () for y in ys]
+    if not any(shapes) and not any(x.shape for x in xs):
+        dense: Dense = [[ZERO] * len(xs) for _ in ys]
+    else:
+        dense = [[arrays.zeros(accumulate.jacobian_shape(y, x.shape)) for x in xs] for y in shapes]
     for (i, j), slope in entries.items():
         dense[i][j] = slope
     return dense
@@ -107,13 +162,13 @@ def _dense(entries: Sparse, rows: int, columns: int) -> Dense:
 def jvp(ys: Sequence[Expr], xs: Sequence[Expr], direction: Sequence[Expr | Number]) -> list[Expr]:
     """The Jacobian times a direction, without the Jacobian: one forward sweep."""
     with _collector_paused():
-        return backward.tangents(ys, dict(zip(xs, map(lift, direction), strict=True)))
+        return _push(ys, dict(zip(xs, map(lift, direction), strict=True)))
 
 
 def vjp(ys: Sequence[Expr], xs: Sequence[Expr], weights: Sequence[Expr | Number]) -> list[Expr]:
     """Weights times the Jacobian, without the Jacobian: one backward sweep."""
     with _collector_paused():
-        return backward.pull(ys, [lift(w) for w in weights], xs)
+        return _pull(ys, [lift(w) for w in weights], xs)
 
 
 def count_operations(ys: Expr | Iterable[Expr | Number] | Mapping[Any, Expr]) -> int:
@@ -149,6 +204,14 @@ def __getattr__(name: str) -> Any:
     row = ops.spellings().get(name)
     if row is None:
         raise AttributeError(f"module 'chainrule.symbolic' has no function {name!r}")
+    function = _of_numbers(row) if row.shape is None else _of_arrays(row)
+    function.__name__ = function.__qualname__ = row.name
+    function.__doc__ = f"The row `{row.name}` of the operator table."
+    globals()[name] = function
+    return function
+
+
+def _of_numbers(row: ops.Operator) -> Callable[..., Expr]:
     build = _FOLDING.get(row.name)
     nodes = applications_of(row)
 
@@ -161,9 +224,32 @@ def __getattr__(name: str) -> Any:
         node = nodes.get(operands)
         return create(row, operands, nodes) if node is None else node
 
-    function.__name__ = function.__qualname__ = row.name
-    function.__doc__ = f"The row `{row.name}` of the operator table."
-    globals()[name] = function
+    return function
+
+
+def _of_arrays(row: ops.Operator) -> Callable[..., Expr]:
+    """A function of arrays; `axis=` is of those that have one."""
+    joins = row.notation == "concat"
+
+    def function(*args: Expr | Number, axis: int | None = None) -> Expr:
+        operands = [lift(a) for a in args]
+        if axis is not None and not (joins or row.notation == "reduction"):
+            raise UsageError(f"{row.name} has no axis", hint="sum, mean and concat have one")
+        if operands and (joins or axis is not None):
+            rank = len(operands[0].shape)
+            number = (axis or 0) % rank if rank and -rank <= (axis or 0) < rank else axis or 0
+            if joins:
+                operands.insert(0, lift(number))
+            elif (rank, number) != (1, 0):
+                operands.append(lift(number))
+        if not row.accepts(len(operands)):
+            raise ArityError(f"{row.name} takes {_count(row.arity)}, not {len(args)}")
+        if row.name == "diag" and len(operands[0].shape) == 2:
+            return apply(ops.lookup("diagonal"), *operands)
+        if row.name == "cross_entropy":
+            return losses.cross_entropy(*operands)
+        return apply(row, *operands)
+
     return function
 
 
