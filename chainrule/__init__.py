@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         symbols,
         vjp,
     )
+    from chainrule.checking.gradients import GradientReport, check_gradients
     from chainrule.compiled import GradientFunction, compile
     from chainrule.core.errors import ChainruleError, UsageError
     from chainrule.fully_connected import Network, mlp
@@ -33,6 +34,7 @@ _ELSEWHERE = {  # what is not in chainrule.api
     "chainrule.answers": (
         "Verdict", "Worked", "batch_as", "check", "check_batch", "check_steps",
     ),
+    "chainrule.checking.gradients": ("GradientReport", "check_gradients"),
     "chainrule.compiled": ("GradientFunction", "compile"),
     "chainrule.fully_connected": ("Network", "mlp"),
 }  # fmt: skip
@@ -40,6 +42,7 @@ __all__ = [
     "ChainruleError",
     "Derivation",
     "GradientFunction",
+    "GradientReport",
     "Network",
     "UsageError",
     "Verdict",
@@ -47,6 +50,7 @@ __all__ = [
     "batch_as",
     "check",
     "check_batch",
+    "check_gradients",
     "check_steps",
     "compile",
     "derive",

@@ -16,8 +16,9 @@ from chainrule.derivation.cut import cut
 from chainrule.inputs import Names, Source, names_of, program_of
 from chainrule.lower.bound import Bound, bind
 from chainrule.lower.load import load
+from chainrule.lower.lowering import DIRECTION, MODES, Mode, lower
 from chainrule.lower.numpy_source import RESERVED, Module
-from chainrule.lower.schedule import Mode, Schedule, lower, schedule
+from chainrule.lower.schedule import Schedule, schedule
 from chainrule.render.text import text
 from chainrule.syntax.names import canonical_name
 
@@ -32,6 +33,7 @@ class GradientFunction:
         program: what was compiled.
         wrt: the variables, in order.
         dtype: of the code; None: that of the arrays it is called with.
+        mode: what is computed beside the value: `gradient`, `jacobian`, or `hvp`.
         source: the text of the module, which can be imported without chainrule.
         schedule: the statements that the module was written from.
 
@@ -40,9 +42,12 @@ class GradientFunction:
     (0.0, {'x': 1.0})
     """
 
-    def __init__(self, program: Program, wrt: Sequence[str], dtype: Dtype | None) -> None:
-        self.program, self.wrt, self.dtype = program, tuple(wrt), dtype
-        self.schedule: Schedule = schedule(lower(program, wrt, _lesson(program, wrt)), RESERVED)
+    def __init__(
+        self, program: Program, wrt: Sequence[str], dtype: Dtype | None, mode: Mode = "gradient"
+    ) -> None:
+        self.program, self.wrt, self.dtype, self.mode = program, tuple(wrt), dtype, mode
+        lowered = lower(program, wrt, _lesson(program, wrt), mode)
+        self.schedule: Schedule = schedule(lowered, RESERVED)
         self._module = Module(self.schedule, text, dtype or "")
         self.source: str = self._module.write()
         self._functions = load(self.source)
@@ -61,7 +66,7 @@ class GradientFunction:
             UsageError: an input has no value, or a name is none.
             ShapeError: a value does not fit.
         """
-        value, grads = self._functions["value_and_grad"](**self._arguments(values))
+        value, grads = self._functions[self._module.name](**self._arguments(values))
         return value, {name: grads[name] for name in self.wrt}
 
     def value(self, **values: Any) -> float:
@@ -166,4 +171,6 @@ def compile(
     program = program_of(source, latex_input, strict)
     if dtype is not None and dtype not in DTYPES:
         raise UsageError(f"dtype {dtype!r}", hint="float32 or float64")
-    return GradientFunction(program, resolve_variables(program, names_of(wrt)), dtype)
+    if mode not in MODES:
+        raise UsageError(f"mode {mode!r}", hint=f"one of {', '.join(MODES)}")
+    return GradientFunction(program, resolve_variables(program, names_of(wrt)), dtype, mode)

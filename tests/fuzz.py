@@ -26,13 +26,14 @@ from collections.abc import Callable
 from itertools import count as count_up
 from pathlib import Path
 from types import FrameType
+from zlib import crc32
 
 import chainrule as cr
 
 CASES = Path(__file__).with_name("cases")
 KEPT = CASES / "fuzz.txt"
 SPLIT = "\x1e"
-LIMIT = 10.0  # seconds an input
+LIMIT = 30.0  # seconds an input: ten for the answer, as long for its diagnosis, and a slow machine
 MEMORY = 8 << 30
 
 _DICTIONARY = """
@@ -93,12 +94,13 @@ def exercise(text: str) -> str:
         outcome = "derived"
     except cr.ChainruleError as error:
         _told(error)
-    try:
-        verdict = cr.check(program, answer or "2*x")
-        str(verdict), verdict.json()
-        outcome += ", checked"
-    except cr.ChainruleError as error:
-        _told(error)
+    if answer or crc32(text.encode("utf-8", "replace")) % 8 == 0:  # it takes the longest
+        try:
+            verdict = cr.check(program, answer or "2*x")
+            str(verdict), verdict.json()
+            outcome += ", checked"
+        except cr.ChainruleError as error:
+            _told(error)
     try:
         ast.parse(cr.compile(parsed).source)
         outcome += ", compiled"

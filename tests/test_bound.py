@@ -75,6 +75,8 @@ PROGRAMS = [
     ("cross_entropy(X @ W + b, softmax(Y))", "W b"),
     ("sum(Y .* log_softmax(X @ W + b))", "W b"),
     ("sum(softmax(X @ W)^2)", "W X"),
+    ("sum(Y .* log_softmax(gelu(X @ W)))", "W X"),
+    ("sum(Y .* softmax(erf(Y) + X @ W) .* logsumexp(Y .* Y)[2])", "W Y"),
     ("sum(logsumexp(X @ W))", "W X"),
     ("binary_cross_entropy(sigmoid(X @ W + b), Y/2)", "W b"),
     ("binary_cross_entropy(X/2, X/3)", "X"),
@@ -94,6 +96,11 @@ PROGRAMS = [
     ("sum(|u - v| + sign(u) .* v + exp(-u) ./ sqrt(v))", "u v"),
     ("sum(erf(u) + sin(u)*cos(u) + arctan(v))", "u v"),
     ("sum({u^2 if u > v, v^3 if u > 0.5, u .* v})", "u v"),
+    ("sum({ln(u - 0.5) if u > 0.5, u^2})", "u"),
+    ("s*{u'@v if s > t, sum(u)}", "s u v"),
+    ("sum((s > 0.1)*u) + sum(ones(n) .* v) + sum(eye(m) @ A)", "u v A"),
+    ("sum(u @ W) + sum(X @ u) + sum((A @ A') ^ 3)", "u W X A"),
+    ("norm(X @ W - Y) + sum(transpose(X) @ Y)", "W X Y"),
     ("sum(cbrt(u) + ln(v) + u .^ v + 2^u)", "u v"),
     ("sum((X @ W) .* (X @ W > 1))", "W"),
     ("(sum(u) - 2)^2 + s^3", "u s"),
@@ -300,6 +307,32 @@ def test_gradients_lie_in_the_same_memory_or_in_copies() -> None:
     first = copied(**given)[1]["W"]
     assert first is not copied(**given)[1]["W"]
     assert np.array_equal(first, fast(**given)[1]["W"])
+
+
+def test_each_gradient_is_an_array_of_its_own() -> None:
+    # Of the same formula, of a constant, and of an input: a caller may write into all of them.
+    step = compiled(f"{DECLARED}\nsum(u) + sum(u .* v) + sum(B) + norm(u)^2 + 0*sum(W)", "u v B W")
+    given = values(step)
+    fast = bound(step)
+    text = compiled("a: vector(n); b: vector(n)\nsum((a + b)^2)", "a b")
+    pair = bound(text)(a=np.ones(5), b=np.ones(5))[1]
+    assert not np.shares_memory(pair["a"], pair["b"])
+    for gradient in fast(**given)[1].values():
+        assert not any(np.shares_memory(gradient, a) for a in given.values() if np.ndim(a))
+        gradient += 1
+    for name, gradient in fast(**given)[1].items():
+        same(gradient, step(**given)[1][name])
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_scalars(copied: bool) -> None:
+    step = compiled("x*exp(y) + {x^2 if x > y, y}", "x y")
+    for given in ({"x": 2.0, "y": 1.0}, {"x": 0.5, "y": 1.0}):
+        loss, grads = bind(step.schedule, {}, copy=copied)(**given)
+        value, expected = step(**given)
+        assert loss == pytest.approx(value)
+        assert grads == pytest.approx(expected)
+        assert type(grads["x"]) is float
 
 
 def test_labels_are_whole_numbers_of_any_kind() -> None:

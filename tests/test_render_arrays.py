@@ -328,12 +328,3 @@ TAGS = {
 ATTRIBUTES = {
     "class", "displaystyle", "form", "mathvariant", "stretchy", "fence", "separator", "width",
 }  # fmt: skip
-    "class",
-    "displaystyle",
-    "mathvariant",
-    "stretchy",
-    "fence",
-    "separator",
-    "width",
-    "form",
-}

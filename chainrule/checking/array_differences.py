@@ -134,10 +134,10 @@ def _compare(
     comparison: Comparison, text: str, points: int, comfort: int, deadline: float
 ) -> Method:
     tape = ArrayTape(comparison.functions, comparison.sizes, deadline)
-    size = tape.entries + comparison.tape.entries
-    if comparison.runs() * tape.entries > comfort:
+    size = tape.work + comparison.tape.work
+    if comparison.runs() * tape.work > comfort:
         comparison.whole = True
-    cost = comparison.runs() * tape.entries + size
+    cost = comparison.runs() * tape.work + size
     if cost > _MOST * comfort:
         return Method("numeric", "unverified", TOO_LARGE)
     search = ArraySearch(

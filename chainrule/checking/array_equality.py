@@ -13,6 +13,7 @@ from chainrule.checking.array_points import ArrayPoint, ArraySearch, small_sizes
 from chainrule.checking.array_values import ArrayTape
 from chainrule.checking.equality import Equality
 from chainrule.checking.numbers import context
+from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import Expr, free_symbols
 from chainrule.core.shape import Shape, size_of
 
@@ -21,6 +22,7 @@ _TOLERANCE = 30  # digits that agree where two values are the same
 _POINTS = 4
 _SMALLEST = (3, 4)  # the least size of a dimension, in one half of the points and the other
 _TRIES = 40
+_LARGEST = 50_000  # numbers for each point
 
 
 class Sample(NamedTuple):
@@ -31,11 +33,20 @@ class Sample(NamedTuple):
 
 
 def samples(function: Expr, others: Sequence[Expr]) -> list[Sample]:
-    """Points of different sizes where the function is defined, on both sides of its kinks."""
+    """Points of different sizes where the function is defined, on both sides of its kinks.
+
+    Raises:
+        UnsupportedError: sizes that are given as numbers are too large.
+    """
     found = []
     for smallest in _SMALLEST:
         sizes = small_sizes([function, *others], smallest)
         if sizes is not None:
+            if ArrayTape([function, *others], sizes).work > _LARGEST:
+                raise UnsupportedError(
+                    "the arrays are too large to compare number by number",
+                    hint="write names for their sizes, as matrix(n, m): the formula is the same",
+                )
             search = ArraySearch(
                 [function], others, sizes, f"{smallest} {function!r}", enough=_POINTS // 2
             )
@@ -89,6 +100,18 @@ class Values:
     def _room(self, a: Expr, b: Expr) -> Any:
         size = max(self._largest(self._flat[a]), self._largest(self._flat[b]))
         return self._noise + size * self.m.mpf(10) ** -_TOLERANCE
+
+
+def close(m: Any, a: Any, b: Any) -> bool:
+    """Whether two values agree to 20 digits of their largest entries."""
+    import numpy as np
+
+    first, second = (np.asarray(v, dtype=object).reshape(-1) for v in (a, b))
+    if len(first) != len(second):
+        return False
+    size = max((abs(v) for v in (*first, *second)), default=m.zero)
+    gap = max((abs(v) for v in first - second), default=m.zero)
+    return bool(gap <= size * m.mpf(10) ** -20)
 
 
 def compare(function: Expr, right: Expr, given: Expr) -> Equality:

@@ -118,7 +118,7 @@ class ArraySearch:
         sides = [side for joint in self._kinks for side in joint.args]
         self._functions = len(functions)
         self._tape = ArrayTape([*functions, *sides], sizes, deadline)
-        self.cost = self._tape.entries
+        self.cost = self._tape.work
         self._draw = Random(crc32(text.encode()))
 
     def __iter__(self) -> Iterator[ArrayPoint]:

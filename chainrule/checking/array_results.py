@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chainrule.checking.array_values import numbers_at, sizes_from
-from chainrule.core.expr import free_symbols, symbol
+from chainrule.core.expr import Sym, free_symbols, symbol
 from chainrule.core.shape import size_of
 from chainrule.derivation.steps import Block, Derivation
 
@@ -27,36 +27,38 @@ def value_of(derivation: Derivation, values: Mapping[str, Any]) -> Any:
     """
     import numpy as np
 
-    result = derivation.result
-    found = {block: _block(derivation, block, values) for block in result.blocks}
-    directional = all(b.kind == "direction" for b in result.blocks)
-    if directional or result.kind == "derivative":
+    blocks = derivation.result.blocks
+    found = [_block(derivation, block, values) for block in blocks]
+    if derivation.result.kind == "derivative":
         if len(found) == 1:
-            return next(iter(found.values()))
-        return {b.output: np.array(v) for b, v in found.items()}
-    arrays = {block: np.array(v) for block, v in found.items()}
-    if result.kind == "hessian":
+            return found[0]
+        return {b.output: np.array(v) for b, v in zip(blocks, found, strict=True)}
+    arrays = [(block, np.array(v)) for block, v in zip(blocks, found, strict=True)]
+    if derivation.result.kind == "hessian":
         lone = len(derivation.variables) == 1
-        return {b.variables[0] if lone else ", ".join(b.variables): v for b, v in arrays.items()}
-    outputs = {b.output for b in result.blocks}
-    if len(outputs) == 1:
-        return {b.variables[0]: v for b, v in arrays.items()}
-    if all(b.kind == "gradient" for b in result.blocks):
+        return {b.variables[0] if lone else ", ".join(b.variables): v for b, v in arrays}
+    if len({b.output for b in blocks}) == 1:
+        return {b.variables[0]: v for b, v in arrays}
+    if all(b.kind == "gradient" for b in blocks):
         return {
-            v: np.stack([a for b, a in arrays.items() if b.variables == (v,)])
-            for v in derivation.variables
+            v: np.stack([a for b, a in arrays if b.variables == (v,)]) for v in derivation.variables
         }
-    return {f"{b.output}, {b.variables[0]}": v for b, v in arrays.items()}
+    return {f"{b.output}, {b.variables[0]}": v for b, v in arrays}
 
 
 def _block(derivation: Derivation, block: Block, values: Mapping[str, Any]) -> Any:
     if block.kind == "tensor":
         return _tensor(derivation, block, values)
-    (number,) = numbers_at([block.written], values)
+    (number,) = numbers_at([block.written], values, _names(derivation))
     if block.kind == "jacobian" and block.transposed and len(block.shape) == 2:
         scalar = not derivation.program.symbol(block.variables[0]).shape
         return number[0] if scalar else number  # a row: the axes of the output alone
     return number
+
+
+def _names(derivation: Derivation) -> list[Sym]:
+    """The free names of the program; their values say what the sizes are."""
+    return free_symbols(derivation.functions)
 
 
 def _tensor(derivation: Derivation, block: Block, values: Mapping[str, Any]) -> Any:
@@ -65,14 +67,13 @@ def _tensor(derivation: Derivation, block: Block, values: Mapping[str, Any]) -> 
 
     variable = derivation.program.symbol(block.variables[0])
     change = symbol(f"d{variable.name}", variable.shape)
-    needed = [s for s in free_symbols([block.written]) if s is not change]
-    sizes = sizes_from([*needed, variable], values)
+    sizes = sizes_from(_names(derivation), values)
     shape = tuple(size_of(dim, sizes) for dim in variable.shape)
     columns = []
     for place in np.ndindex(*shape):
         unit = np.zeros(shape)
         unit[place] = 1
-        (column,) = numbers_at([block.written], {**values, change.name: unit})
+        (column,) = numbers_at([block.written], {**values, change.name: unit}, _names(derivation))
         columns.append(column)
     out = np.array(columns).reshape(*shape, *np.shape(columns[0]))
     if block.transposed:

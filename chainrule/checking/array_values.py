@@ -41,7 +41,7 @@ class ArrayTape:
 
     Attributes:
         nodes: the expressions below the roots, arguments first.
-        entries: how many numbers one evaluation computes.
+        work: how many numbers one evaluation computes, products' terms included.
         magnitude, clamped: as those of `numbers.Tape`, after `run` in an mpmath context.
     """
 
@@ -53,8 +53,14 @@ class ArrayTape:
         self._shapes = {
             node: tuple(size_of(dim, sizes) for dim in node.shape) for node in self.nodes
         }
-        self.entries = sum(reduce(mul, shape, 1) for shape in self._shapes.values())
+        self.work = sum(self._work(node) for node in self.nodes)
         self.magnitude, self.clamped = 0, False
+
+    def _work(self, node: Expr) -> int:
+        entries: int = reduce(mul, self._shapes[node], 1)
+        if node.op is not None and node.op.name == "matmul":
+            return entries * self._shapes[node.args[0]][-1]
+        return entries
 
     def run(self, module: Any, values: Mapping[str, Any]) -> list[Any]:
         """The roots' values: numbers, and arrays of numbers with dtype object.
@@ -103,7 +109,11 @@ class ArrayTape:
                 f"{node.name} is of shape {array.shape}", hint=f"{shape} was expected",
                 shapes=(node.shape,),
             )  # fmt: skip
-        flat = [self._kept(module, _number(module, _item(v))) for v in array.flat]
+        own = getattr(module, "mpf", None)
+        flat = [
+            self._kept(module, v if type(v) is own else _number(module, _item(v)))
+            for v in array.flat
+        ]
         return _filled(shape, [v for v, _ in flat]), max((t for _, t in flat), default=0)
 
     def _constant(self, module: Any, node: Apply, args: Sequence[Any]) -> Values:
@@ -214,11 +224,13 @@ def evaluate(
     return ArrayTape(roots, sizes).run(module, values)
 
 
-def numbers_at(roots: Sequence[Expr], values: Mapping[str, Any]) -> list[Any]:
+def numbers_at(
+    roots: Sequence[Expr], values: Mapping[str, Any], others: Iterable[Sym] = ()
+) -> list[Any]:
     """The roots' values in double precision: floats and arrays, sizes read off the values.
 
-    They are computed with 30 digits, of large arrays in double precision; where one is
-    undefined it is nan.
+    Sizes are also read off the values of `others`, which need not have one. They are computed
+    with 30 digits, of large arrays in double precision; where one is undefined it is nan.
 
     Raises:
         UsageError: a name has no value.
@@ -227,12 +239,12 @@ def numbers_at(roots: Sequence[Expr], values: Mapping[str, Any]) -> list[Any]:
     import numpy as np
 
     needed = [node for node in topological(roots) if isinstance(node, Sym)]
-    sizes = sizes_from(needed, values)
+    sizes = sizes_from(dict.fromkeys([*needed, *others]), values)
     for leaf in needed:
         if leaf.name not in values and not (leaf.name in sizes and not leaf.shape):
             raise UsageError(f"{leaf.name} has no value", hint=f"call it with {leaf.name}=…")
     tape = ArrayTape(roots, sizes)
-    if tape.entries > _LARGEST:
+    if tape.work > _LARGEST:
         return float_values(roots, values, sizes)
     found = tape.run(context(30), values)
     return [np.array(v, dtype=float) if isinstance(v, np.ndarray) else _float(v) for v in found]

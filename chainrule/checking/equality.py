@@ -17,7 +17,17 @@ from chainrule.checking.numbers import Tape, context
 from chainrule.checking.points import Search
 from chainrule.core.arithmetic import PI, div, sub
 from chainrule.core.errors import DomainError
-from chainrule.core.expr import ONE, ZERO, Expr, apply, const, free_symbols, substitute, symbol
+from chainrule.core.expr import (
+    ONE,
+    ZERO,
+    Apply,
+    Expr,
+    apply,
+    const,
+    free_symbols,
+    substitute,
+    symbol,
+)
 from chainrule.core.ops import Kink
 from chainrule.derivation.domain import ledger
 from chainrule.derivation.simplify import simplify
@@ -28,6 +38,8 @@ _FEWEST = 3  # points of the common domain without which nothing is said
 _TRIES = 25  # points where only the right answer has a value, before the other has none
 _ORDINARY = 64  # binary exponent of values that need no closer look
 _FINEST = 1_600  # digits at most, where large intermediate values cancel
+# mpmath takes seconds for one value of these with a thousand digits.
+_SLOW = frozenset({"gamma", "digamma", "polygamma"})
 
 Given = dict[str, Expr]
 Status = Literal["equal", "different", "undecided"]
@@ -164,6 +176,8 @@ class Comparison:
             [right, given, function.expression, *function.domain, *sides], function.deadline
         )
         self._ends = 3 + len(function.domain)
+        slow = any(isinstance(n, Apply) and n.op.name in _SLOW for n in self._tape.nodes)
+        self._finest = 4 * _DIGITS if slow else _FINEST
         self.names = [
             s.name
             for s in free_symbols([function.expression, right, given])
@@ -184,8 +198,8 @@ class Comparison:
                     if self._tape.magnitude <= _ORDINARY:
                         return sample
                     # Large values may have cancelled to an exact 0: look very closely.
-                    m = shared_context(_FINEST)
-                    last = self._sample(m, point, _FINEST)
+                    m = shared_context(self._finest)
+                    last = self._sample(m, point, self._finest)
                     if last is None or last.given is None:
                         return None
                     gap = abs(last.right - last.given)
@@ -194,7 +208,7 @@ class Comparison:
                 sample.noise <= m.mpf(10) ** -40
             ):
                 return sample
-            if digits >= (_FINEST if before is None or gap <= sample.noise else 4 * _DIGITS):
+            if digits >= (self._finest if before is None or gap <= sample.noise else 4 * _DIGITS):
                 return None
             before = sample
             digits *= 2

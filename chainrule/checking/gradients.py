@@ -58,6 +58,7 @@ class Checked(NamedTuple):
         kinks: at how many of them the slopes to the left and to the right differ, and the
             claimed one lies between.
         ok: whether the error is within the tolerance.
+        sides: the slopes to the left and to the right, where the claimed one is outside both.
         note: what is wrong in a line, where that can be said.
     """
 
@@ -71,6 +72,7 @@ class Checked(NamedTuple):
     directions: int = 0
     kinks: int = 0
     ok: bool = True
+    sides: tuple[float, float] | None = None
     note: str = ""
 
 
@@ -137,10 +139,10 @@ def _notes(p: Checked) -> list[str]:
     name = _short(p.name, 30)
     lines = [f"{name}: {p.note}"] if p.note else []
     if p.entry is not None:
-        lines.append(
-            f"{name}{_place(p.entry)}: the gradient says {p.claimed:.6g}, "
-            f"the slope is {p.measured:.6g}"
-        )
+        slope = f"the slope is {p.measured:.6g}"
+        if p.sides is not None:
+            slope = "the slope is {:.6g} to the left and {:.6g} to the right".format(*p.sides)
+        lines.append(f"{name}{_place(p.entry)}: the gradient says {p.claimed:.6g}, {slope}")
     return lines
 
 
@@ -208,12 +210,20 @@ def check_gradients(
 
 
 class _Pair(NamedTuple):
-    """A claimed slope, the measured one, and how they compare."""
+    """A claimed slope, the measured one, and how they compare.
+
+    `sides` are the slopes to the left and to the right of a kink.
+    """
 
     claimed: float
     measured: float
     error: float
-    kink: bool = False
+    sides: tuple[float, float] | None = None
+
+    def over(self, size: float) -> _Pair:
+        """The slopes per unit, measured for a change of this size."""
+        sides = None if self.sides is None else (self.sides[0] / size, self.sides[1] / size)
+        return _Pair(self.claimed / size, self.measured / size, self.error, sides)
 
 
 class _Parameter:
@@ -275,7 +285,7 @@ class _Parameter:
         direction = np.zeros(self._shape)
         size = direction[place] = float(self._scale[place])
         pair = self._along(direction)
-        return pair._replace(claimed=pair.claimed / size, measured=pair.measured / size)
+        return pair.over(size)
 
     def _along(self, direction: Array) -> _Pair:
         """The claimed slope along a direction against the measured one.
@@ -288,6 +298,7 @@ class _Parameter:
         own = self._own * float(np.linalg.norm(direction))
         best: Slope | None = None
         before: Slope | None = None
+        sides: tuple[float, float] | None = None
         for found in self._loss.slopes(self._name, direction):
             if not isfinite(found.value):
                 continue
@@ -302,13 +313,19 @@ class _Parameter:
             if before and found.telling and before.telling:
                 gap, earlier = found.right - found.left, before.right - before.left
                 if gap / earlier > 0.7:  # of a smooth function it would be a quarter
-                    low, high = sorted((found.left, found.right))
-                    if low - reach - found.doubt <= claimed <= high + reach + found.doubt:
-                        return _Pair(claimed, found.value, 0.0, kink=True)
+                    sides = found.left, found.right
+                    if (
+                        min(sides) - reach - found.doubt
+                        <= claimed
+                        <= max(sides) + reach + found.doubt
+                    ):
+                        return _Pair(claimed, found.value, 0.0, sides)
+                elif sides is not None:
+                    sides = None  # it is nearby, and left behind by now
             before = found
         if best is None:
             return _Pair(claimed, float("nan"), inf)
-        return _Pair(claimed, best.value, best.error(claimed, own, self._tolerance))
+        return _Pair(claimed, best.value, best.error(claimed, own, self._tolerance), sides)
 
     def _culprit(self, direction: Array) -> tuple[int, ...]:
         """An entry that disagrees, found by halving a direction along which the sum does."""
@@ -341,8 +358,8 @@ class _Parameter:
         place, pair = max(pairs.items(), key=lambda item: (item[1].error, abs(item[1].claimed)))
         return Checked(
             self._name, self._shape, max(worst, pair.error), place, pair.claimed, pair.measured,
-            entries, along, sum(p.kink for p in pairs.values()), not wrong,
-            self._note(pairs) if wrong else "",
+            entries, along, sum(bool(p.sides) and not p.error for p in pairs.values()), not wrong,
+            pair.sides if pair.error else None, self._note(pairs) if wrong else "",
         )  # fmt: skip
 
     def _note(self, pairs: dict[tuple[int, ...], _Pair]) -> str:

@@ -151,6 +151,8 @@ def sum_of(terms: Sequence[Expr]) -> Expr:
     >>> sum_of([-A, B, arrays.transpose(A), B])
     sub(add(mul(2, B), transpose(A)), A)
     """
+    if len(terms) == 1:
+        return terms[0]
     counts: dict[Expr, int | Fraction] = {}
     for term in terms:
         count, rest = _counted(term)

@@ -12,8 +12,8 @@ Walther, *Evaluating Derivatives* (2008), chapter 3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 from chainrule.core import arrays
 from chainrule.core.arithmetic import filled, size
@@ -22,12 +22,37 @@ from chainrule.core.ops import lookup
 from chainrule.core.shape import Dim, Shape, add_dims
 
 
-@dataclass(frozen=True, slots=True)
 class LinMap:
-    """A linear map from arrays of shape `domain` to arrays of shape `codomain`."""
+    """A linear map from arrays of shape `domain` to arrays of shape `codomain`; never changed.
 
+    Equal maps are those with equal parts; written out, because a dataclass takes a millisecond
+    to make, and every command would make them all.
+    """
+
+    __slots__ = ("codomain", "domain")
+    __match_args__: tuple[str, ...] = ("domain", "codomain")
     domain: Shape
     codomain: Shape
+
+    def __init__(self, domain: Shape, codomain: Shape) -> None:
+        self.domain, self.codomain = domain, codomain
+
+    def _parts(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__match_args__}
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._parts().values()))
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{name}={value!r}" for name, value in self._parts().items())
+        return f"{type(self).__name__}({inner})"
+
+    def replace(self, **parts: Any) -> LinMap:
+        """The map with other parts."""
+        return type(self)(**{**self._parts(), **parts})
 
     def push(self, dx: Expr) -> Expr:
         """The map applied to a tangent of shape `domain`."""
@@ -52,9 +77,10 @@ class LinMap:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
 class Zero(LinMap):
     """No dependence."""
+
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.zeros(self.codomain)
@@ -66,11 +92,21 @@ class Zero(LinMap):
         return arrays.zeros((*self.codomain, *self.domain))
 
 
-@dataclass(frozen=True, slots=True)
-class Scale(LinMap):
+class _By(LinMap):
+    """A map with a coefficient."""
+
+    __slots__ = ("by",)
+    __match_args__ = ("domain", "codomain", "by")
+    by: Expr
+
+    def __init__(self, domain: Shape, codomain: Shape, by: Expr) -> None:
+        self.domain, self.codomain, self.by = domain, codomain, by
+
+
+class Scale(_By):
     """dx -> by .* dx: a diagonal. `by` broadcasts to the shape of both ends."""
 
-    by: Expr
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.hadamard(self.by, dx) if self.by is not ONE else dx
@@ -89,11 +125,10 @@ def identity(shape: Shape) -> Scale:
     return Scale(shape, shape, ONE)
 
 
-@dataclass(frozen=True, slots=True)
-class Left(LinMap):
+class Left(_By):
     """dx -> by @ dx."""
 
-    by: Expr
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.shaped(arrays.matmul(self.by, dx), self.codomain)
@@ -109,11 +144,10 @@ class Left(LinMap):
         return self.by
 
 
-@dataclass(frozen=True, slots=True)
-class Right(LinMap):
+class Right(_By):
     """dx -> dx @ by."""
 
-    by: Expr
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.shaped(arrays.matmul(dx, self.by), self.codomain)
@@ -133,11 +167,10 @@ class Right(LinMap):
         return arrays.transpose(self.by)
 
 
-@dataclass(frozen=True, slots=True)
-class Inner(LinMap):
+class Inner(_By):
     """dx -> <by, dx>, the sum of the products of entries: a row."""
 
-    by: Expr
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.dot(self.by, dx)
@@ -146,11 +179,10 @@ class Inner(LinMap):
         return arrays.scaled(g, self.by)
 
 
-@dataclass(frozen=True, slots=True)
-class Along(LinMap):
+class Along(_By):
     """ds -> ds * by for a scalar s: a column."""
 
-    by: Expr
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.scaled(dx, self.by)
@@ -159,12 +191,17 @@ class Along(LinMap):
         return arrays.dot(self.by, g)
 
 
-@dataclass(frozen=True, slots=True)
 class Outer(LinMap):
     """dx -> outer(dx, by), or outer(by, dx) where dx is `second`."""
 
+    __slots__ = ("by", "second")
+    __match_args__ = ("domain", "codomain", "by", "second")
     by: Expr
-    second: bool = False
+    second: bool
+
+    def __init__(self, domain: Shape, codomain: Shape, by: Expr, second: bool = False) -> None:
+        self.domain, self.codomain = domain, codomain
+        self.by, self.second = by, second
 
     def push(self, dx: Expr) -> Expr:
         return arrays.outer(self.by, dx) if self.second else arrays.outer(dx, self.by)
@@ -174,11 +211,10 @@ class Outer(LinMap):
         return arrays.shaped(product, self.domain)
 
 
-@dataclass(frozen=True, slots=True)
-class Exponential(LinMap):
+class Exponential(_By):
     """dX -> the Fréchet derivative of the matrix exponential at `by`, in direction dX."""
 
-    by: Expr
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.frechet(self.by, dx)
@@ -187,9 +223,10 @@ class Exponential(LinMap):
         return arrays.frechet(arrays.transpose(self.by), g)
 
 
-@dataclass(frozen=True, slots=True)
 class Transpose(LinMap):
     """dX -> dX'; a vector becomes a row."""
+
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.transpose(dx)
@@ -198,11 +235,16 @@ class Transpose(LinMap):
         return arrays.column(g) if len(self.domain) == 1 else arrays.transpose(g)
 
 
-@dataclass(frozen=True, slots=True)
 class Sum(LinMap):
     """dx -> its sum over `axis`, or over all entries."""
 
-    axis: int | None = None
+    __slots__ = ("axis",)
+    __match_args__ = ("domain", "codomain", "axis")
+    axis: int | None
+
+    def __init__(self, domain: Shape, codomain: Shape, axis: int | None = None) -> None:
+        self.domain, self.codomain = domain, codomain
+        self.axis = axis
 
     def push(self, dx: Expr) -> Expr:
         return arrays.total(dx, self.axis)
@@ -211,11 +253,16 @@ class Sum(LinMap):
         return arrays.spread(g, self.domain, self.axis)
 
 
-@dataclass(frozen=True, slots=True)
 class Spread(LinMap):
     """dx -> dx repeated along the new `axis`, or as NumPy broadcasts: the adjoint of a sum."""
 
-    axis: int | None = None
+    __slots__ = ("axis",)
+    __match_args__ = ("domain", "codomain", "axis")
+    axis: int | None
+
+    def __init__(self, domain: Shape, codomain: Shape, axis: int | None = None) -> None:
+        self.domain, self.codomain = domain, codomain
+        self.axis = axis
 
     def push(self, dx: Expr) -> Expr:
         return arrays.spread(dx, self.codomain, self.axis)
@@ -228,9 +275,10 @@ class Spread(LinMap):
         return filled("ones", (*self.codomain, 1))
 
 
-@dataclass(frozen=True, slots=True)
 class ToDiagonal(LinMap):
     """dx -> diag(dx), a matrix."""
+
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.diag(dx)
@@ -239,9 +287,10 @@ class ToDiagonal(LinMap):
         return arrays.diagonal(g)
 
 
-@dataclass(frozen=True, slots=True)
 class OfDiagonal(LinMap):
     """dX -> the diagonal of dX."""
+
+    __slots__ = ()
 
     def push(self, dx: Expr) -> Expr:
         return arrays.diagonal(dx)
@@ -250,11 +299,16 @@ class OfDiagonal(LinMap):
         return arrays.diag(g)
 
 
-@dataclass(frozen=True, slots=True)
 class Pick(LinMap):
     """dx -> dx[places]: an entry, or a row of a matrix."""
 
+    __slots__ = ("places",)
+    __match_args__ = ("domain", "codomain", "places")
     places: tuple[Expr, ...]
+
+    def __init__(self, domain: Shape, codomain: Shape, places: tuple[Expr, ...]) -> None:
+        self.domain, self.codomain = domain, codomain
+        self.places = places
 
     def push(self, dx: Expr) -> Expr:
         if arrays.is_zero(dx):
@@ -272,11 +326,16 @@ class Pick(LinMap):
         return arrays.scaled(g, arrays.outer(*units))
 
 
-@dataclass(frozen=True, slots=True)
 class Cut(LinMap):
     """dx -> dx[a:b, …], `bounds` of each axis in turn."""
 
+    __slots__ = ("bounds",)
+    __match_args__ = ("domain", "codomain", "bounds")
     bounds: tuple[Expr, ...]
+
+    def __init__(self, domain: Shape, codomain: Shape, bounds: tuple[Expr, ...]) -> None:
+        self.domain, self.codomain = domain, codomain
+        self.bounds = bounds
 
     def push(self, dx: Expr) -> Expr:
         if arrays.is_zero(dx):
@@ -308,12 +367,17 @@ class Cut(LinMap):
                      ZERO, size(self.domain[0]))  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
 class Place(LinMap):
     """dx -> an array that is dx from `low` on along `axis`, else 0: the adjoint of a cut."""
 
+    __slots__ = ("axis", "low")
+    __match_args__ = ("domain", "codomain", "axis", "low")
     axis: int
     low: Expr
+
+    def __init__(self, domain: Shape, codomain: Shape, axis: int, low: Expr) -> None:
+        self.domain, self.codomain = domain, codomain
+        self.axis, self.low = axis, low
 
     def _bounds(self) -> tuple[Expr, ...]:
         bounds: list[Expr] = []
@@ -332,11 +396,16 @@ class Place(LinMap):
         return arrays.transpose(Cut(self.codomain, self.domain, self._bounds())._matrix())
 
 
-@dataclass(frozen=True, slots=True)
 class Compose(LinMap):
     """One map after the other: the first in `maps` is applied first."""
 
+    __slots__ = ("maps",)
+    __match_args__ = ("domain", "codomain", "maps")
     maps: tuple[LinMap, ...]
+
+    def __init__(self, domain: Shape, codomain: Shape, maps: tuple[LinMap, ...]) -> None:
+        self.domain, self.codomain = domain, codomain
+        self.maps = maps
 
     def push(self, dx: Expr) -> Expr:
         return reduce(lambda x, m: m.push(x), self.maps, dx)
@@ -360,11 +429,16 @@ class Compose(LinMap):
         return product
 
 
-@dataclass(frozen=True, slots=True)
 class Plus(LinMap):
     """The sum of maps."""
 
+    __slots__ = ("maps",)
+    __match_args__ = ("domain", "codomain", "maps")
     maps: tuple[LinMap, ...]
+
+    def __init__(self, domain: Shape, codomain: Shape, maps: tuple[LinMap, ...]) -> None:
+        self.domain, self.codomain = domain, codomain
+        self.maps = maps
 
     def push(self, dx: Expr) -> Expr:
         return reduce(arrays.plus, [m.push(dx) for m in self.maps])

@@ -40,11 +40,11 @@ def ledger(
             if truth is False:
                 raise DomainError("nowhere a real number", at=node, needs=needs)
             if truth is None:
-                needed[_plain(needs)] = None
+                needed[plain(needs)] = None
         if node in active:
             for needs in node.op.smooth(*node.args) if node in unguarded else ():
                 if holds(needs) is not True:
-                    needed[_plain(needs)] = None
+                    needed[plain(needs)] = None
             for kink in node.op.kinks(*node.args) if node not in conditions else ():
                 if not active.isdisjoint(kink.where.args) and holds(kink.where) is not False:
                     kinks[kink] = None
@@ -52,7 +52,7 @@ def ledger(
     return tuple(n for n in needed if not (n.op in OR_EQUAL and n.args in strict)), tuple(kinks)
 
 
-def _plain(needed: Expr) -> Expr:
+def plain(needed: Expr) -> Expr:
     """A relation without what does not matter to it: x^2 != 0 is x != 0, x - 1 > 0 is x > 1."""
     assert isinstance(needed, Apply)
     sign, (left, right) = needed.op.name, needed.args

@@ -18,7 +18,7 @@ from chainrule.lower.bound_calls import Calls
 from chainrule.lower.bound_factors import live, sink_factors
 from chainrule.lower.bound_memory import Parts, laid_out, ordered, split
 from chainrule.lower.bound_source import Module, Plan
-from chainrule.lower.bound_tape import Value
+from chainrule.lower.bound_values import Value
 from chainrule.lower.load import load
 from chainrule.lower.schedule import Schedule
 
@@ -94,7 +94,7 @@ def bound_source(
     def entered(block: tuple[str, int] | None) -> tuple[Calls, list[Value]]:
         calls = Calls(sizes, dtype, block, fast_tanh)
         calls.add(order, names, labels)
-        return calls, [calls.result(root) for root in roots]
+        return calls, calls.results(roots)
 
     calls, outputs = entered(None)
     parts, rows, total = None, 0, 0

@@ -16,7 +16,8 @@ from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import Apply, Const, Expr, Sym, const
 from chainrule.core.shape import Dim, Shape, affine, size_of
 from chainrule.lower.bound_rows import ROWS, ROWWISE, SOFTMAXES, Given, Setting
-from chainrule.lower.bound_tape import UFUNCS, Kind, Tape, Value
+from chainrule.lower.bound_tape import Tape
+from chainrule.lower.bound_values import FREE, UFUNCS, Kind, Value
 from chainrule.lower.numpy_expression import Code, Expressions, literal
 
 _OPERATORS: dict[type[ast.AST], str] = {
@@ -114,12 +115,19 @@ class Calls:
         numbers, rows = self.sized(shape)
         return self.tape.make("input", (), (name,), numbers, rows, kind)
 
-    def result(self, node: Expr) -> Value:
-        """The value of a node, as one that may be returned: in memory of its own."""
-        value = self.tape.floating(self.plain(node))
-        return (
-            self.tape.copy(value) if value.shape and value.base.op in ("input", "view") else value
-        )
+    def results(self, nodes: Iterable[Expr]) -> list[Value]:
+        """The values of nodes, each in memory of its own: a caller may write there."""
+        found: list[Value] = []
+        taken: set[Value] = set()
+        for i, node in enumerate(nodes):
+            value = self.tape.floating(self.plain(node))
+            if value.shape and (value.base.op in FREE or value.base in taken):
+                value = self.tape.make(
+                    "copy", (value,), ("result", float(i)), value.shape, value.rows
+                )
+            taken.add(value.base)
+            found.append(value)
+        return found
 
     def plain(self, node: Expr) -> Value:
         """The value of a node."""
@@ -159,7 +167,7 @@ class Calls:
                 or any(g.turned and a.shape == node.shape for g, a in zip(given, args, strict=True))
             )
             values = [self._transposed(a) if turned else self.plain(a) for a in args]
-            return Given(self._elementwise(node, values), turned)
+            return Given(self._elementwise(node, values, turned), turned)
         if name == "matmul" and node in self._wanted and len(args[0].shape) == len(args[1].shape):
             a, b = (self.tape.transpose(self.plain(x)) for x in args)
             return Given(self.tape.dot(b, a), True)
@@ -167,11 +175,10 @@ class Calls:
             return Given(ROWWISE[name](self._setting, node, *given), given[0].turned)
         if name in ROWS:
             return Given(ROWS[name](self._setting, node, *given))
-        return Given(self._called(node))
+        return Given(self._called(node, [self.plain(a) for a in args]))
 
-    def _called(self, node: Apply) -> Value:
+    def _called(self, node: Apply, values: Sequence[Value], turned: bool = False) -> Value:
         """A call as the readable form writes it, which allocates."""
-        values = [self.plain(a) for a in node.args]
         codes = []
         for i, value in enumerate(values):
             number = value.number
@@ -180,7 +187,7 @@ class Calls:
             else:
                 codes.append(literal(const(int(number) if number.is_integer() else number)))
         text = self._texts.write(node, codes).text
-        shape, rows = self.sized(node.shape)
+        shape, rows = self.sized(node.shape[::-1] if turned else node.shape)
         arrays = tuple(v for v in values if v.number is None)
         texts = [f"ARG{i}_" for i, v in enumerate(values) if v.number is None]
         op = "call" if arrays else "fixed"
@@ -188,14 +195,14 @@ class Calls:
 
     # ---- element by element
 
-    def _elementwise(self, node: Apply, given: list[Value]) -> Value:
+    def _elementwise(self, node: Apply, given: Sequence[Value], turned: bool) -> Value:
         rule = _ELEMENTWISE.get(node.op.name)
         if rule is not None:
             return rule(self, *given)
         try:
             return self._read(_parsed(node.op.numpy, len(given)), given)
         except (KeyError, SyntaxError, IndexError):
-            return self._called(node)
+            return self._called(node, given, turned)
 
     def _read(self, tree: ast.expr, given: Sequence[Value]) -> Value:
         """A formula of a row as ufuncs; KeyError where it is more than that.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
 from chainrule.lower.bound_factors import live
-from chainrule.lower.bound_tape import FREE, UFUNCS, Kind, Value
+from chainrule.lower.bound_values import FREE, UFUNCS, Kind, Value
 
 # ---- order
 

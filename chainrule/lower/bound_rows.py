@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from chainrule.core.expr import Apply
 from chainrule.core.shape import Dim, Shape
-from chainrule.lower.bound_tape import Tape, Value
+from chainrule.lower.bound_tape import Tape
+from chainrule.lower.bound_values import Value
 
 # The least positive number, and the distance of 1 to the number below it.
 _TINY = {"float32": 1.1754943508222875e-38, "float64": 2.2250738585072014e-308}

@@ -231,7 +231,7 @@ def check(*arrays: Array) -> dict[str, int]:
         for dim, size in zip(dims, a.shape, strict=False):
             sizes.setdefault(dim, int(dim) if dim.isdigit() else size)
         if {wrong} or [*a.shape] != [sizes.get(dim) for dim in dims]:
-            raise ValueError(f"{{name}} is {{a.dtype}} {{a.shape}}, not {dtype}{{dims}} {{sizes}}")
+            raise ValueError(f"{{name}}: {{a.dtype}} {{a.shape}}, not {dtype}{{dims}} {{sizes}}")
     return sizes
 '''
 
@@ -246,7 +246,7 @@ class Module:
 
     def __init__(self, schedule: Schedule, text: Text, dtype: str) -> None:
         self.schedule = schedule
-        self.text = text
+        self.text = _remembering(text)
         self.dtype = dtype
         symbols = schedule.lowered.inputs
         dims = [n for s in symbols for d in s.shape for n in affine(d) if n]
@@ -425,6 +425,29 @@ class Module:
         if targets:
             return [*(f"grads[{n}] = {code}" for n, code in entries.items()), f"return {loss}, grads"]
         return _wrapped(f"return {loss}, {{", [f"{n}: {code}" for n, code in entries.items()], "}")
+
+
+def _remembering(text: Text) -> Text:
+    """The text of a formula, made once; of a sum or product of two names without a detour."""
+    known: dict[Expr, str] = {}
+
+    def remembered(formula: Expr) -> str:
+        found = known.get(formula)
+        if found is None:
+            plain = len(formula.args) == 2 and all(isinstance(a, Sym) for a in formula.args)
+            sign = _PLAIN.get(formula.op.name) if plain and formula.op is not None else None
+            if sign is not None and not formula.shape:
+                a, b = formula.args
+                found = f"{a!r}{sign}{b!r}"
+            else:
+                found = text(formula)
+            known[formula] = found
+        return found
+
+    return remembered
+
+
+_PLAIN = {"add": " + ", "sub": " - ", "mul": "*", "div": "/"}
 
 
 def _is_large(node: Expr) -> bool:

@@ -132,6 +132,14 @@ FULL = private(
     "full", "np.full({shape}, {0}, {dtype})", 3,
     lambda value, *dims: tuple(map(arrays.dim_of, dims)),
 )  # fmt: skip
+BASIS = private(
+    "basis", "", 2, lambda *dims: tuple(map(arrays.dim_of, dims))
+)
+"""An array of 0 with a 1, at each place in turn along an axis in front."""
+
+STACK = private("stack", "", 2, lambda *parts: parts[0].shape)
+"""Parts of one shape, one after the other along an axis in front."""
+
 ERFC = private("erfc", "_erfc({0})")
 
 

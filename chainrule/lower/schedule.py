@@ -1,53 +1,24 @@
 """Single assignment: one order, one name and one operation a statement.
 
-`lower` turns a program into one DAG of what is to be computed, values and derivatives;
-`schedule` lays it out. The readable module and the preallocated form are both written from
+`chainrule.lower.lowering` turns a program into one DAG of what is to be computed, values and
+derivatives; `schedule` lays it out. The readable module and the preallocated form are both written from
 a schedule, so a name means the same in both and in the derivation.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from chainrule.core import arrays
-from chainrule.core.errors import UsageError
-from chainrule.core.expr import ONE, Apply, Const, Expr, Sym, free_symbols, substitute, symbol, topological
+from chainrule.core.expr import Apply, Const, Expr, Sym, topological
 from chainrule.core.ops import Operator
-from chainrule.core.program import Program
-from chainrule.core.shape import shape_text
-from chainrule.lower.branches import guard_branches
 from chainrule.lower.identifiers import Identifiers
 from chainrule.lower.kernels import Expansion
-from chainrule.lower.stable import Rewrite, stabilize
-from chainrule.lower.sweep import sweep
+from chainrule.lower.lowering import Lowered
 
 Stage = Literal["forward", "backward"]
-Mode = Literal["gradient", "jacobian", "hvp"]
-
-
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """What is to be computed, as one DAG over the inputs; nothing is ordered yet.
-
-    Attributes:
-        inputs: the symbols that need a value, in order of appearance; no dimensions.
-        outputs: the program's outputs by name.
-        results: the derivatives by name of the variable, each in the variable's shape.
-        names: what a node is called in the program or in its derivation.
-        cotangents: for nodes of the backward sweep, the node that each belongs to: the
-            derivative of the output by it.
-        rewrites: what was rewritten to be stable, in order.
-    """
-
-    inputs: tuple[Sym, ...]
-    outputs: Mapping[str, Expr]
-    results: Mapping[str, Expr]
-    names: Mapping[Expr, str]
-    cotangents: Mapping[Expr, Expr] = field(default_factory=dict)
-    rewrites: tuple[Rewrite, ...] = ()
 
 
 class Statement(NamedTuple):
@@ -99,102 +70,6 @@ class Schedule:
     wholes: Mapping[Expr, tuple[Operator, tuple[Expr, ...]]]
 
 
-def lower(
-    program: Program, wrt: Sequence[str], names: Mapping[str, Expr] | None = None
-) -> Lowered:
-    """The output and its gradient as one DAG.
-
-    Args:
-        program: with one scalar output.
-        wrt: the variables' names.
-        names: intermediates of the derivation, over the names of the program's inputs.
-
-    Raises:
-        UsageError: the output is not one scalar, or a name is none of the inputs.
-    """
-    written = statements_of(program)
-    inputs = inputs_of(program, written.values())
-    by_name = {s.name: s for s in inputs}
-    check_variables(program, wrt, by_name)
-    kept = dict(written)
-    for name, node in (names or {}).items():
-        kept.setdefault(name, node)
-    stable = stabilize([*kept.values()])
-    kept = dict(zip(kept, stable.roots, strict=True))
-    y = scalar_output(program, {name: kept[name] for name in program.outputs})
-    kept = dict(zip(kept, guard_branches([*kept.values()], [y]), strict=True))
-    y = kept[program.outputs[0]]
-    xs = [by_name[name] for name in wrt]
-    found = sweep([y], [ONE], xs, program.dimensions)
-    # The derivatives have branches of their own.
-    bars = guard_branches([*found.values(), y], [*(found[x] for x in xs if x in found), y])
-    found = dict(zip(found, bars[:-1], strict=True))
-    results = {x.name: found.get(x, arrays.zeros(x.shape)) for x in xs}
-    called: dict[Expr, str] = {}
-    for name, node in kept.items():
-        if isinstance(node, Apply):
-            called.setdefault(node, name)
-    return Lowered(
-        tuple(inputs), {program.outputs[0]: y}, results, called,
-        {bar: node for node, bar in reversed(found.items()) if isinstance(bar, Apply)},
-        tuple(stable.rewrites),
-    )  # fmt: skip
-
-
-def statements_of(program: Program) -> dict[str, Expr]:
-    """Each statement over the inputs alone."""
-    known: dict[Expr, Expr] = {}
-    written: dict[str, Expr] = {}
-    for name, expression in program.assignments:
-        (written[name],) = substitute([expression], known)
-        known[symbol(name, expression.shape)] = written[name]
-    return written
-
-
-def inputs_of(program: Program, roots: Iterable[Expr]) -> list[Sym]:
-    """The symbols that need a value: no dimensions, whose sizes are read off the arrays."""
-    found = free_symbols(roots)
-    sized = {s.name for s in found if s.shape}
-    dims = set(program.dimensions) - sized
-    order = {name: i for i, name in enumerate(program.declared)}
-    inputs = [s for s in found if s.shape or s.name not in dims]
-    return sorted(inputs, key=lambda s: order.get(s.name, len(order)))
-
-
-def check_variables(
-    program: Program, wrt: Sequence[str], inputs: Mapping[str, Sym]
-) -> None:
-    """Refuse names that are no inputs of the program."""
-    for name in wrt:
-        if name in inputs:
-            continue
-        if any(name == n for n, _ in program.assignments):
-            raise UsageError(
-                f"{name} is computed by the program: it cannot be a variable",
-                hint="differentiate by an input, or leave out the statement that defines it",
-            )
-        known = ", ".join(inputs) or "none"
-        raise UsageError(f"the program has no input {name}", hint=f"its inputs: {known}")
-    if not wrt:
-        raise UsageError("no variable to differentiate by", hint="name one: wrt=['W']")
-    if len(set(wrt)) < len(wrt):
-        raise UsageError("a variable is named twice", hint="name each once")
-
-
-def scalar_output(program: Program, outputs: Mapping[str, Expr]) -> Expr:
-    """The one scalar output; UsageError where there are several or it is an array."""
-    if len(outputs) == 1:
-        ((name, node),) = outputs.items()
-        if not node.shape:
-            return node
-        what = f"{name} is a {shape_text(node.shape)}"
-    else:
-        what = f"there are {len(outputs)} outputs"
-    raise UsageError(
-        f"{what}: a gradient is of one scalar", hint="ask for the Jacobian: mode='jacobian'"
-    )
-
-
 def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
     """Order the DAG: the value as the program says it, each derivative as early as it can be.
 
@@ -242,11 +117,6 @@ def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
         lowered, inputs, tuple(statements), names, outputs, results, last_use, uses,
         expansion.wholes,
     )  # fmt: skip
-
-
-def is_size(node: Expr) -> bool:
-    """Whether it is made of constants and dimensions only, decided one level deep."""
-    return isinstance(node, Const) or (isinstance(node, Sym) and not node.shape)
 
 
 def _operands(node: Apply) -> list[Expr]:

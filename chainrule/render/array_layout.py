@@ -86,7 +86,8 @@ def entry_box(of: Formula, box: Box, places: list[Box]) -> Box:
 
 def indexed_by(head: Box, places: list[Box]) -> Box:
     """Letters below the line, on the line behind a `_`: `W_ij`, `x_(k + 1)`."""
-    letters = all(place.kind == "symbol" and len(place.text) == 1 for place in places)
+    letters = all(place.kind in ("symbol", "number") and len(place.text) == 1 for place in places)
+    letters = letters and sum(place.kind == "number" for place in places) < 2
     below = in_row(places, ATOM, ATOM) if letters else joined(places, COMMA, OPEN)
     line = in_row([head, sign_box("_"), fenced(below, ATOM, OPEN)], ATOM, ATOM)
     return either(line, Box("script", (head, below), starts=head.starts))

@@ -100,7 +100,8 @@ def composite(formula: Formula, parts: list[Box]) -> Box:
         case SumOver():
             over = indexed_by(Box("constant", (), "Σ", r"\sum"), parts[1:])
             body = fenced(parts[0], PRODUCT, HADAMARD)
-            return in_row([over, Box("times", (), " "), body], PRODUCT, PRODUCT)
+            # In a sum it stands in brackets: they say where it ends.
+            return in_row([over, Box("times", (), " "), body], RELATION, RELATION)
     raise TypeError(f"{formula!r} is not a formula")
 
 
@@ -118,8 +119,8 @@ def _factors(factors: Sequence[Formula], parts: list[Box]) -> Box:
     row = [fenced(parts[0], MINUS, MINUS)]
     for factor, part in zip(factors[1:], parts[1:], strict=True):
         # Where the factors are arrays, a product has a sign of another meaning.
-        inner = POWER if isinstance(factor, Expr) and factor.shape else PRODUCT
-        row.append(fenced(part, inner, PRODUCT))
+        mixed = isinstance(factor, Expr) and bool(factor.shape) and part.kind != "derivative"
+        row.append(fenced(part, POWER if mixed else PRODUCT, PRODUCT))
     return joined(row, sign, min(row[0].line, PRODUCT))
 
 

@@ -2,6 +2,7 @@ r"""Formulas in LaTeX, with every argument in brackets: `\sin\left(x^{2}\right)`
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 from chainrule.core.greek import GREEK_LETTERS
@@ -95,7 +96,15 @@ def _word(c: str) -> str:
         return _WORDS[c]
     if c in GREEK_LETTERS:
         return f"$\\{GREEK_LETTERS[c]}$"
-    return c if c.isascii() and c.isprintable() else f"[U+{ord(c):04X}]"
+    if c.isascii() and c.isprintable():
+        return c
+    letter, _, accent = unicodedata.decomposition(c).partition(" ")  # é is e with an acute
+    if accent in _ACCENTS and (base := chr(int(letter, 16))).isascii():
+        return f"\\{_ACCENTS[accent]}{{{base}}}"
+    return f"[U+{ord(c):04X}]"
+
+
+_ACCENTS = {"0300": "`", "0301": "'", "0302": "^", "0303": "~", "0308": '"', "0327": "c "}
 
 
 def write(box: Box) -> str:

@@ -31,6 +31,7 @@ from chainrule.render.boxes import (
     PRODUCT,
     RELATION,
     SUM,
+    ArrayName,
     Box,
     Edge,
     Label,
@@ -41,6 +42,7 @@ from chainrule.render.boxes import (
     in_row,
     name_box,
     number_box,
+    quantity_box,
     sign_box,
     times_box,
 )
@@ -258,9 +260,12 @@ def _needs_prime(node: Expr) -> bool:
 
 def _abstract(node: Apply, op: AbstractOperator, args: list[Box], primed: bool) -> Box:
     """A named function: `f(x)`, `df/dx`, `f'(x + 1)`, `f'[1,0](x, x)`."""
+    name = ArrayName(op.name) if op.result else op.name
+    arrays = bool(op.shapes)
     if not any(op.orders):
-        return Box("applied", (name_box(op.name), *args))
-    if sum(op.orders) == 1 and not (primed and len(args) == 1):
+        return Box("applied", (quantity_box(name), *args))
+    # A Jacobian `f'(x)` has its prime: the derivative of a quantity f is ∂f/∂x.
+    if sum(op.orders) == 1 and not ((primed or arrays) and len(args) == 1):
         slot = op.orders.index(1)
         inner = node.args[slot]
         by = ""
@@ -271,10 +276,12 @@ def _abstract(node: Apply, op: AbstractOperator, args: list[Box], primed: bool) 
         elif len(args) > 1 and isinstance(inner, Apply) and isinstance(inner.op, AbstractOperator):
             by = "" if any(inner.op.orders) else inner.op.name
         if by and node.args.count(inner) == 1:
-            return derivative_box("d" if len(args) == 1 else "∂", op.name, by, plain="d")
+            sign = "d" if len(args) == 1 else "∂"
+            plain = "∂" if arrays else "d"
+            return derivative_box(sign, name, ArrayName(by) if inner.shape else by, plain)
     order = sum(op.orders)
     if len(args) == 1:
         latex = "'" * order if order <= 3 else f"^{{({order})}}"
-        return Box("applied", (name_box(op.name), *args), "'" * order, latex)
+        return Box("applied", (quantity_box(name), *args), "'" * order, latex)
     orders = ",".join(map(str, op.orders))
-    return Box("applied", (name_box(op.name), *args), f"'[{orders}]", f"^{{({orders})}}")
+    return Box("applied", (quantity_box(name), *args), f"'[{orders}]", f"^{{({orders})}}")

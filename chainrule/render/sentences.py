@@ -108,7 +108,11 @@ def listing(names: Sequence[str], shown: Callable[[str], Math] = quantity) -> Pr
 
 # ------------------------------------------------------------------------- verification
 
-_ORACLES = {"sympy": "SymPy", "numeric": "numerical differentiation"}
+_ORACLES = {
+    "sympy": "SymPy",
+    "numeric": "numerical differentiation",
+    "directional": "differentiation along random directions",
+}
 
 
 def verification_block(verification: Verification) -> Page:

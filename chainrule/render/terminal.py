@@ -241,6 +241,8 @@ def _row(
     below = []
     for (place, note), style in zip(notes, ("dim", ""), strict=True):
         gap = max(place - used, len(_GAP))
+        if used + gap + _width(note) > room:
+            gap = len(_GAP)
         if note and used + gap + _width(note) <= room:
             pieces.append((" " * gap + note, style))
             used += gap + _width(note)

@@ -23,6 +23,7 @@ from chainrule.core.shape import (
     product_shape,
     shape_text,
 )
+from chainrule.core.table.losses import cross_entropy
 from chainrule.core.table.structural import dim_of
 from chainrule.syntax.lexer import Token
 from chainrule.syntax.scope import Scope
@@ -226,6 +227,10 @@ def call(row: Operator, args: list[Expr], keywords: Sequence[Keyword], scope: Sc
             shapes=tuple(a.shape for a in args if not a.shape)[:1],
             hint="a scalar has one entry",
         )
+    if name == "cross_entropy":
+        return cross_entropy(*args)
+    if name == "one_hot":
+        args[1] = size(dimension_of(args[1], scope, "the number of classes"))
     if name == "diag" and len(args[0].shape) == 2:
         row = DIAGONAL
     if name == "concat":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from chainrule.core import arrays
 from chainrule.core.accumulate import edge as map_on
@@ -127,9 +126,9 @@ def added(a: LinMap, b: LinMap) -> LinMap:
 def rewritten(m: LinMap, change: Callable[[Expr], Expr]) -> LinMap:
     """The map with its coefficients changed."""
     if isinstance(m, (Compose, Plus)):
-        return replace(m, maps=tuple(rewritten(part, change) for part in m.maps))
+        return m.replace(maps=tuple(rewritten(part, change) for part in m.maps))
     by = getattr(m, "by", None)
-    return m if by is None else replace(m, by=change(by))  # type: ignore[call-arg]
+    return m if by is None else m.replace(by=change(by))
 
 
 def indicators(by: Expr) -> Expr:

@@ -285,6 +285,9 @@ class Products:
             inner = self.inner(*rest.args)
             if inner is not None:
                 return mul(coefficient, inner)
+            if is_column(rest) and not any(map(entrywise, rest.args)):
+                first, second = sorted(rest.args, key=_place)
+                return mul(coefficient, _joined([arrays.transpose(first), second]))
         return arrays.scaled(coefficient, arrays.total(rest, axis))
 
     def inner(self, a: Expr, b: Expr) -> Expr | None:
@@ -463,6 +466,8 @@ class Products:
                 if _size(together) < max(_size(row), _size(column)):
                     self.fire(INNER)
                     return self.summed(together, None)
+            first, second = sorted((row, column), key=_place)
+            return _joined([arrays.transpose(first), second])
         return _joined(chain)
 
     def written(self, coefficient: Expr, chain: list[Expr]) -> Expr:
@@ -713,6 +718,11 @@ def _to_distribute(factors: Sequence[Expr]) -> int | None:
 
 def _transposes(nodes: object) -> int:
     return sum(arrays.is_op(n, "transpose") for n in topological(list(nodes)))  # type: ignore[call-overload]
+
+
+def _place(vector: Expr) -> tuple[int, str]:
+    """Where a vector stands in an inner product: what is short comes first."""
+    return len(topological([vector])), repr(vector)
 
 
 def _size(node: Expr) -> int:

@@ -15,9 +15,14 @@ out. Each pass that changes something is recorded with the rules that fired.
 
 from __future__ import annotations
 
-from chainrule.core.expr import Apply, Expr, apply, topological
+from dataclasses import replace
+
+from chainrule.core.expr import Apply, Expr, apply, free_symbols, topological
+from chainrule.core.shape import dimension_names
+from chainrule.derivation.domain import plain
 from chainrule.derivation.matrix.products import Products
 from chainrule.derivation.matrix.regions import Regions, entrywise
+from chainrule.derivation.signs import holds
 from chainrule.derivation.simplify import Firing, Simplified, Simplifier
 
 _MOST_PASSES = 6
@@ -54,12 +59,12 @@ class ArraySimplifier:
                     break
                 continue
             rules = list(regions.fired)[:_MOST_NAMED]
-            if rules:
-                firings.append(Firing(", ".join(rules), seen[-1], after, tuple(regions.provided)))
+            lost = {**regions.provided, **_lost(seen[-1], after)}
+            if rules or lost:
+                rule = ", ".join(rules) or "cancel common factors"
+                firings.append(Firing(rule, seen[-1], after, tuple(lost)))
             elif firings:
-                firings[-1] = Firing(
-                    firings[-1].rule, firings[-1].before, after, firings[-1].provided
-                )
+                firings[-1] = replace(firings[-1], after=after)
             seen.append(after)
         return Simplified(seen[-1], tuple(firings))
 
@@ -74,6 +79,24 @@ def _walk(root: Expr, products: Products) -> Expr:
         else:
             done[node] = products.visit(node, [products.simple(done[a]) for a in node.args])
     return products.simple(done[root])
+
+
+def _lost(before: Expr, after: Expr) -> dict[Expr, None]:
+    """Conditions under which `before` has a value, and that `after` does not need."""
+    kept = _conditions(after)
+    lost = [c for c in _conditions(before) if c not in kept and holds(c) is not True]
+    if not lost:
+        return {}
+    sizes = set(dimension_names(node.shape for node in topological([before])))  # positive
+    return {c: None for c in lost if not sizes.issuperset(s.name for s in free_symbols([c]))}
+
+
+def _conditions(root: Expr) -> dict[Expr, None]:
+    found: dict[Expr, None] = {}
+    for node in topological([root]):
+        if isinstance(node, Apply):
+            found.update((plain(needed), None) for needed in node.op.domain(*node.args))
+    return found
 
 
 def _all_scalar(expr: Expr) -> bool:

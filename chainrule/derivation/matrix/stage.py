@@ -11,6 +11,7 @@ from chainrule.core.arithmetic import MUL, mul
 from chainrule.core.expr import (
     ONE,
     Apply,
+    Const,
     Expr,
     Sym,
     apply,
@@ -21,6 +22,7 @@ from chainrule.core.expr import (
 )
 from chainrule.core.ops import lookup
 from chainrule.core.program import Program
+from chainrule.core.shape import dimension_names
 from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.derivation.cut import cut
 from chainrule.derivation.matrix.edges import cotangent, differential, edges
@@ -262,9 +264,13 @@ class ArrayStage:
         self.tell("simplify", "simplify", subject, lines)
 
     def open_ones(self, conditions: Sequence[Expr]) -> tuple[Expr, ...]:
-        """The conditions that do not hold by themselves."""
+        """The conditions that do not hold by themselves; dimensions are positive."""
+        sizes = set(dimension_names(s.shape for s in self.symbols.values()))
         written = substitute(conditions, self.written)
-        return tuple(c for c, w in zip(conditions, written, strict=True) if holds(w) is not True)
+        return tuple(
+            c for c, w in zip(conditions, written, strict=True)
+            if holds(w) is not True and not sizes.issuperset(s.name for s in free_symbols([w]))
+        )  # fmt: skip
 
     def oriented_as(self, left: Formula, value: Expr) -> Expr:
         """What is on the left of it says the layout: gradients are in the variable's shape."""
@@ -431,7 +437,7 @@ def in_cases(expr: Expr) -> Expr | None:
     """(z > 0) x as the cases 0 where z <= 0 and x where z > 0, of a scalar z.
 
     >>> z, x = symbol("z"), symbol("x", ("n",))
-    >>> in_cases(apply(lookup(">"), z, ZERO) * x)
+    >>> in_cases(apply(lookup(">"), z, z - z) * x)
     piecewise(zeros(n), <=(z, 0), x, >(z, 0))
     """
     coefficient, rest = factored(expr) if expr.shape else (expr, ONE)
@@ -461,7 +467,9 @@ def size(expr: Expr) -> int:
 def times(a: Expr, b: Expr) -> Expr:
     """The product of two Jacobians as it stands, without a rule applied."""
     if not a.shape or not b.shape:
-        return arrays.scaled(a, b) if not a.shape else arrays.scaled(b, a)
+        factor, of = (a, b) if not a.shape else (b, a)
+        plain = isinstance(factor, Const) or not of.shape
+        return arrays.scaled(factor, of) if plain else apply(MUL, factor, of)
     if is_column(a):
         if is_row(b) and arrays.is_op(b, "transpose", "ones"):
             return apply(lookup("outer"), a, flipped(b))

@@ -1,0 +1,203 @@
+"""From a program to one DAG of what is to be computed: values and derivatives.
+
+First the program is made stable, then it is differentiated, by one backward sweep over the
+linear maps of its operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chainrule.core import arrays
+from chainrule.core.accumulate import tangents
+from chainrule.core.arithmetic import size
+from chainrule.core.errors import UnsupportedError, UsageError
+from chainrule.core.expr import ONE, Apply, Expr, Sym, apply, free_symbols, substitute, symbol
+from chainrule.core.program import Program
+from chainrule.core.shape import shape_text
+from chainrule.lower.branches import guard_branches
+from chainrule.lower.private import BASIS, STACK
+from chainrule.lower.stable import Rewrite, stabilize
+from chainrule.lower.sweep import sweep
+
+Mode = Literal["gradient", "jacobian", "hvp"]
+MODES = ("gradient", "jacobian", "hvp")
+DIRECTION = "v_"  # before the name of a variable: the direction in which it moves
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """What is to be computed, as one DAG over the inputs; nothing is ordered yet.
+
+    Attributes:
+        mode: what the results are.
+        inputs: the symbols that need a value, in order of appearance; no dimensions.
+        outputs: the program's outputs by name.
+        results: the derivatives by name of the variable, each in the variable's shape: the
+            gradient, or the Hessian times the direction; of a Jacobian one such derivative for
+            each entry of the output, along an axis in front that the nodes do not know of.
+        names: what a node is called in the program or in its derivation.
+        cotangents: for nodes of the backward sweep, the node that each belongs to: the
+            derivative of the output by it.
+        heads: what it is the derivative of, where that is not the only output.
+        rewrites: what was rewritten to be stable, in order.
+    """
+
+    mode: Mode
+    inputs: tuple[Sym, ...]
+    outputs: Mapping[str, Expr]
+    results: Mapping[str, Expr]
+    names: Mapping[Expr, str]
+    cotangents: Mapping[Expr, Expr] = field(default_factory=dict)
+    heads: Mapping[Expr, str] = field(default_factory=dict)
+    rewrites: tuple[Rewrite, ...] = ()
+
+
+def lower(
+    program: Program,
+    wrt: Sequence[str],
+    names: Mapping[str, Expr] | None = None,
+    mode: Mode = "gradient",
+) -> Lowered:
+    """The outputs and their derivatives as one DAG.
+
+    Args:
+        program: what is differentiated.
+        wrt: the variables' names.
+        names: intermediates of the derivation, over the names of the program's inputs.
+        mode: `gradient` and `hvp` (the Hessian times a direction, whose parts are inputs
+            `v_W` for each variable `W`) are of one scalar output; `jacobian` is of scalars or of
+            one array.
+
+    Raises:
+        UsageError: the output does not fit, or a name is none of the inputs.
+    """
+    written = statements_of(program)
+    inputs = inputs_of(program, written.values())
+    by_name = {s.name: s for s in inputs}
+    check_variables(program, wrt, by_name)
+    kept = dict(written)
+    for name, node in (names or {}).items():
+        kept.setdefault(name, node)
+    stable = stabilize([*kept.values()])
+    kept = dict(zip(kept, stable.roots, strict=True))
+    ends = [kept[name] for name in program.outputs]
+    kept = dict(zip(kept, guard_branches([*kept.values()], ends), strict=True))
+    outputs = {name: kept[name] for name in program.outputs}
+    if mode != "jacobian":
+        scalar_output(program, outputs)
+    xs = [by_name[name] for name in wrt]
+    called: dict[Expr, str] = {}
+    for name, node in kept.items():
+        if isinstance(node, Apply):
+            called.setdefault(node, name)
+    if mode == "hvp":
+        directions = _directions(program, xs, by_name)
+        inputs += directions
+        (slope,) = tangents([*outputs.values()], dict(zip(xs, directions, strict=True)))
+        name = f"{program.outputs[0]}_dot"
+        called.setdefault(slope, name)
+        heads = {name: (slope, ONE)}
+    elif len(outputs) == 1:
+        ((name, y),) = outputs.items()
+        heads = {name: (y, apply(BASIS, *map(size, y.shape)) if y.shape else ONE)}
+    else:
+        for name, y in outputs.items():
+            if y.shape:
+                raise UnsupportedError(
+                    f"{name} is a {shape_text(y.shape)}, one of several outputs",
+                    hint="one array, or several scalars; vectors are joined by concat(a, b)",
+                )
+        heads = {name: (y, ONE) for name, y in outputs.items()}
+    sweeps = {name: sweep([y], [seed], xs, program.dimensions) for name, (y, seed) in heads.items()}
+    # The derivatives have branches of their own.
+    flat = [bar for found in sweeps.values() for bar in found.values()]
+    wanted = [found[x] for found in sweeps.values() for x in xs if x in found]
+    bars = iter(guard_branches([*flat, *outputs.values()], [*wanted, *outputs.values()]))
+    sweeps = {name: {node: next(bars) for node in found} for name, found in sweeps.items()}
+    results = {}
+    for x in xs:
+        found = [sweep.get(x, arrays.zeros(x.shape)) for sweep in sweeps.values()]
+        stacked = mode == "jacobian" and len(found) > 1
+        results[x.name] = apply(STACK, *found) if stacked else found[0]
+    cotangents: dict[Expr, Expr] = {}
+    of: dict[Expr, str] = {}
+    for name, found in sweeps.items():
+        for node, bar in reversed(found.items()):
+            if isinstance(bar, Apply) and bar not in cotangents:
+                cotangents[bar], of[bar] = node, name
+    return Lowered(
+        mode, tuple(inputs), outputs, results, called, cotangents, of, tuple(stable.rewrites)
+    )
+
+
+def _directions(
+    program: Program, xs: Sequence[Sym], inputs: Mapping[str, Sym]
+) -> list[Sym]:
+    taken = {*inputs, *(name for name, _ in program.assignments)}
+    for x in xs:
+        if DIRECTION + x.name in taken:
+            raise UsageError(
+                f"{DIRECTION}{x.name} is to be the direction of {x.name}, and the program has it",
+                hint="call it something else",
+            )
+    return [symbol(DIRECTION + x.name, x.shape) for x in xs]
+
+
+def statements_of(program: Program) -> dict[str, Expr]:
+    """Each statement over the inputs alone."""
+    known: dict[Expr, Expr] = {}
+    written: dict[str, Expr] = {}
+    for name, expression in program.assignments:
+        (written[name],) = substitute([expression], known)
+        known[symbol(name, expression.shape)] = written[name]
+    return written
+
+
+def inputs_of(program: Program, roots: Iterable[Expr]) -> list[Sym]:
+    """The symbols that need a value: no dimensions, whose sizes are read off the arrays."""
+    found = free_symbols(roots)
+    sized = {s.name for s in found if s.shape}
+    dims = set(program.dimensions) - sized
+    order = {name: i for i, name in enumerate(program.declared)}
+    inputs = [s for s in found if s.shape or s.name not in dims]
+    return sorted(inputs, key=lambda s: order.get(s.name, len(order)))
+
+
+def check_variables(
+    program: Program, wrt: Sequence[str], inputs: Mapping[str, Sym]
+) -> None:
+    """Refuse names that are no inputs of the program."""
+    for name in wrt:
+        if name in inputs:
+            continue
+        if any(name == n for n, _ in program.assignments):
+            raise UsageError(
+                f"{name} is computed by the program: it cannot be a variable",
+                hint="differentiate by an input, or leave out the statement that defines it",
+            )
+        known = ", ".join(inputs) or "none"
+        raise UsageError(f"the program has no input {name}", hint=f"its inputs: {known}")
+    if not wrt:
+        raise UsageError("no variable to differentiate by", hint="name one: wrt=['W']")
+    if len(set(wrt)) < len(wrt):
+        raise UsageError("a variable is named twice", hint="name each once")
+
+
+def scalar_output(program: Program, outputs: Mapping[str, Expr]) -> Expr:
+    """The one scalar output; UsageError where there are several or it is an array."""
+    if len(outputs) == 1:
+        ((name, node),) = outputs.items()
+        if not node.shape:
+            return node
+        what = f"{name} is a {shape_text(node.shape)}"
+    else:
+        what = f"there are {len(outputs)} outputs"
+    raise UsageError(
+        f"{what}: a gradient is of one scalar",
+        hint="ask for the Jacobian, or make one number of it, as sum(…)",
+    )
+
+
