@@ -13,7 +13,6 @@ import chainrule
 _FORMATS = ("text", "latex", "markdown", "html", "json", "python")
 _ENDINGS = {".tex": "latex", ".md": "markdown", ".json": "json", ".txt": "text", ".html": "html"}
 _LATER = {
-    "compile": "gradient code",
     "graph": "the computation graph as a picture",
     "worksheet": "worksheets",
 }
@@ -26,6 +25,7 @@ examples:
   chainrule derive "[x*y, sin(x)]" --wrt x,y --at x=1,y=2
   chainrule derive "\\frac{d}{dx} x e^{x^2}" -o solution.tex
   chainrule check "x*exp(x^2)" "2*x*exp(x^2)"
+  chainrule compile "x*exp(x^2)" -o grad.py
 
 `chainrule derive --help` lists the options.
 """
@@ -50,6 +50,19 @@ examples:
 exit code: 0 right, 1 wrong or undecided, 2 unusable input
 """
 
+_COMPILE_EPILOG = """\
+examples:
+  chainrule compile "x*exp(x^2)"                    value and derivative of a formula
+  chainrule compile net.chain --wrt W1,b1 --dtype float32 -o grad.py
+  chainrule compile "[x*y, sin(x)]" --mode jacobian -o jacobian.py
+  chainrule compile "x^2*y" --mode hvp              Hessian times a direction v_x, v_y
+
+net.chain:
+  X: matrix(N, d); y: vector(N); w: vector(d)
+  loss = mean((X @ w - y)^2)
+
+The module needs NumPy alone: loss, grads = value_and_grad(X=X, y=y, w=w)
+"""
 _NETWORK_EPILOG = """\
 examples:
   chainrule network 784-512-256-10                  layers, parameter counts, program
@@ -80,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     try:
-        return {"derive": _derive, "check": _check, "network": _network}[args.command](args)
+        return _COMMANDS[args.command](args)
     except chainrule.ChainruleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -131,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--fragment", action="store_true", help="LaTeX to include in a document")
     add("-o", "--output", default="", metavar="FILE", help="its ending picks the format")
     _add_check(commands)
+    _add_compile(commands)
     _add_network(commands)
     return parser
 
@@ -155,6 +169,25 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--format", choices=("text", "markdown", "json", "csv"), default=None,
         help="text unless -o says otherwise; csv for a table")  # fmt: skip
     add("-o", "--output", default="", metavar="FILE", help="its ending picks the format")
+
+
+def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    compiling = commands.add_parser(
+        "compile", help="a program's value and gradient as NumPy code",
+        description="Write the value and the derivatives of a program as a NumPy module.",
+        epilog=_COMPILE_EPILOG, formatter_class=_formatter, allow_abbrev=False,
+    )  # fmt: skip
+    add = compiling.add_argument
+    add("expression", metavar="PROGRAM", help="a program, or a file with one")
+    add("--wrt", default="", metavar="W1,b1", help="names to differentiate by; all unless given")
+    add("--dtype", choices=("float32", "float64"), default=None,
+        help="of the arrays; as they come unless given")  # fmt: skip
+    add("--mode", choices=("gradient", "jacobian", "hvp"), default="gradient",
+        help="of one scalar; of scalars or an array; Hessian times a direction")  # fmt: skip
+    add("--target", choices=("numpy",), default="numpy", help="the library that the code calls")
+    add("--latex-input", action="store_true", help="read PROGRAM as LaTeX")
+    add("--strict", action="store_true", help="make every ambiguous reading an error")
+    add("-o", "--output", default="", metavar="FILE.py", help="where to write it")
 
 
 def _add_network(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -271,6 +304,17 @@ def _check_batch(args: argparse.Namespace, form: str) -> int:
     return 2 if "unusable" in found else 0
 
 
+def _compile(args: argparse.Namespace) -> int:
+    step = chainrule.compile(
+        _source(args.expression), args.wrt, dtype=args.dtype, mode=args.mode,
+        latex_input=True if args.latex_input else None, strict=args.strict,
+    )  # fmt: skip
+    for notice in step.program.notices:
+        print(f"note: {notice.message}", file=sys.stderr)
+    _write(step.source, args.output)
+    return 0
+
+
 def _network(args: argparse.Namespace) -> int:
     endings = {**_ENDINGS, ".chain": "chain", ".py": "python"}
     form = args.format or endings.get(os.path.splitext(args.output)[1].lower(), "text")
@@ -335,3 +379,6 @@ def _write(shown: str, path: str) -> None:
             file.write(shown)
     except OSError as error:
         raise chainrule.UsageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+_COMMANDS = {"derive": _derive, "check": _check, "compile": _compile, "network": _network}

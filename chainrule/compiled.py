@@ -24,6 +24,7 @@ from chainrule.syntax.names import canonical_name
 
 Dtype = Literal["float32", "float64"]
 DTYPES = ("float32", "float64")
+Vector = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class GradientFunction:
@@ -56,23 +57,43 @@ class GradientFunction:
         outputs = ", ".join(self.schedule.outputs)
         return f"<GradientFunction: {outputs} and its gradient by {', '.join(self.wrt)}>"
 
-    def __call__(self, **values: Any) -> Any:
-        """The value, and the gradients by name of the variable.
+    def __call__(self, direction: Mapping[str, Any] | None = None, /, **values: Any) -> Any:
+        """The value, and its derivatives by name of the variable.
 
-        Each gradient has the shape of its variable; of a scalar it is a float, or an array of
-        shape () where the program has arrays.
+        A gradient, and a Hessian times a direction, has the shape of its variable; of a scalar
+        it is a float, or an array of shape () where the program has arrays. A Jacobian has the
+        axes of the output (of several outputs one), then those of the variable.
+
+        Args:
+            direction: of mode `hvp`, by name of the variable; or give `v_W` for each `W`.
+            values: one for each input.
 
         Raises:
             UsageError: an input has no value, or a name is none.
             ShapeError: a value does not fit.
         """
+        if direction is not None:
+            values |= {DIRECTION + name: v for name, v in direction.items()}
         value, grads = self._functions[self._module.name](**self._arguments(values))
         return value, {name: grads[name] for name in self.wrt}
 
-    def value(self, **values: Any) -> float:
-        """The value alone."""
-        found: float = self._functions["value"](**self._arguments(values))
-        return found
+    def value(self, **values: Any) -> Any:
+        """The value alone: a float, or an array where the output is one or there are several."""
+        return self._functions["value"](**self._arguments(values))
+
+    def flat(self, **data: Any) -> FlatFunction:
+        """The function of one vector that holds all variables, as `scipy.optimize` wants it.
+
+        Args:
+            data: values of the inputs that are no variables. A variable may be given as its
+                shape, or as an array of its shape; a dimension that no array has, as a number.
+
+        >>> step = compile("X: matrix(N, d); y: vector(N); w: vector(d); mean((X @ w - y)^2)", "w")
+        >>> f = step.flat(X=[[1.0, 2.0], [3.0, 4.0]], y=[1.0, 1.0])
+        >>> f(f.pack(w=[0.0, 0.0]))
+        (1.0, array([-4., -6.]))
+        """
+        return FlatFunction(self, data)
 
     def bind(self, *, fast_tanh: bool = False, copy: bool = False, **sizes: int) -> Bound:
         """The form that allocates its memory once, for dimensions of these sizes.
@@ -108,17 +129,17 @@ class GradientFunction:
                 raise UsageError(f"{name} has no value", hint=f"call it with {name}=…")
         dtype = self.dtype or _common([np.asarray(v) for v in given.values() if np.ndim(v)])
         converted = {}
-        for name, symbol in inputs.items():
+        for name, leaf in inputs.items():
             try:
                 array = np.asarray(given[name], dtype=dtype)
             except (TypeError, ValueError):
                 raise UsageError(f"the value of {name} is no array of numbers") from None
-            if array.ndim != len(symbol.shape):
+            if array.ndim != len(leaf.shape):
                 raise ShapeError(
-                    f"{name} is a {shape_text(symbol.shape)}, and its value has the shape "
-                    f"{array.shape}", shapes=(symbol.shape,),
+                    f"{name} is a {shape_text(leaf.shape)}, and its value has the shape "
+                    f"{array.shape}", shapes=(leaf.shape,),
                 )  # fmt: skip
-            converted[name] = array if symbol.shape else array[()]
+            converted[name] = array if leaf.shape else array[()]
         self._fit(converted)
         return {self._module.inputs[name]: value for name, value in converted.items()}
 
@@ -126,20 +147,85 @@ class GradientFunction:
         """Refuse arrays whose dimensions do not agree."""
         inputs = self.schedule.lowered.inputs
         sizes: dict[str, int] = {}
-        for symbol in inputs:
-            for dim, size in zip(symbol.shape, np.shape(values[symbol.name]), strict=True):
+        for leaf in inputs:
+            for dim, size in zip(leaf.shape, np.shape(values[leaf.name]), strict=True):
                 if isinstance(dim, str) and dim.isidentifier():
                     sizes.setdefault(dim, size)
-        for symbol in inputs:
-            found = np.shape(values[symbol.name])
-            known = all(name in sizes for d in symbol.shape for name in affine(d) if name)
-            expected = tuple(size_of(d, sizes) for d in symbol.shape) if known else found
+        for leaf in inputs:
+            found = np.shape(values[leaf.name])
+            known = all(name in sizes for d in leaf.shape for name in affine(d) if name)
+            expected = tuple(size_of(d, sizes) for d in leaf.shape) if known else found
             if found != expected:
                 where = ", ".join(f"{n} = {k}" for n, k in sizes.items())
                 raise ShapeError(
-                    f"{symbol.name} has the shape {found}, not {expected}",
-                    shapes=(symbol.shape,), hint=f"the other arrays say {where}" if where else "",
+                    f"{leaf.name} has the shape {found}, not {expected}",
+                    shapes=(leaf.shape,), hint=f"the other arrays say {where}" if where else "",
                 )  # fmt: skip
+
+
+class FlatFunction:
+    """Value and gradient as functions of one vector; made by `GradientFunction.flat`.
+
+    Attributes:
+        shapes: of the variables, in the order in which the vector has them.
+        size: the length of the vector.
+    """
+
+    def __init__(self, step: GradientFunction, data: Mapping[str, Any]) -> None:
+        if step.mode != "gradient":
+            raise UsageError("the flat form is of a gradient", hint="mode='gradient'")
+        leaves = {s.name: s for s in step.schedule.lowered.inputs}
+        self._step = step
+        self._data = {n: v for n, v in data.items() if n in leaves and n not in step.wrt}
+        sizes: dict[str, int] = {}
+        for name, value in data.items():
+            if name in leaves:
+                shape = value if isinstance(value, tuple) and name in step.wrt else np.shape(value)
+                dims = leaves[name].shape
+                if len(shape) != len(dims):
+                    raise ShapeError(
+                        f"{name} is a {shape_text(dims)}, not of shape {shape}", shapes=(dims,)
+                    )
+                known = zip(dims, shape, strict=True)
+                sizes.update({d: n for d, n in known if isinstance(d, str) and d.isidentifier()})
+            elif name in step.program.dimensions:
+                sizes[name] = value
+            else:
+                raise UsageError(
+                    f"{name} is neither an input nor a dimension",
+                    hint=f"the inputs: {', '.join(leaves)}",
+                )
+        missing = [n for n in leaves if n not in step.wrt and n not in self._data]
+        if missing:
+            raise UsageError(f"{missing[0]} has no value", hint=f"flat({missing[0]}=…)")
+        unknown = {n for v in step.wrt for d in leaves[v].shape for n in affine(d) if n}
+        for name in sorted(unknown - set(sizes)):
+            raise UsageError(f"the size of {name} is not known", hint=f"give it: flat({name}=10)")
+        self.shapes = {v: tuple(size_of(d, sizes) for d in leaves[v].shape) for v in step.wrt}
+        self._counts = [int(np.prod(shape, dtype=int)) for shape in self.shapes.values()]
+        self.size = sum(self._counts)
+
+    def pack(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Vector:
+        """The variables' values in one vector."""
+        given = {**(values or {}), **more}
+        for name, shape in self.shapes.items():
+            if np.shape(given.get(name)) != shape or name not in given:
+                raise ShapeError(f"{name} needs a value of shape {shape}")
+        return np.concatenate([np.ravel(np.asarray(given[n], float)) for n in self.shapes])
+
+    def unpack(self, vector: Any) -> dict[str, Any]:
+        """The variables' values by name, as views of the vector."""
+        vector = np.asarray(vector, float)
+        if vector.shape != (self.size,):
+            raise ShapeError(f"a vector of {self.size} numbers is needed, not {vector.shape}")
+        parts = np.split(vector, np.cumsum(self._counts)[:-1])
+        named = zip(self.shapes.items(), parts, strict=True)
+        return {name: part.reshape(shape) for (name, shape), part in named}
+
+    def __call__(self, vector: Any) -> tuple[float, Vector]:
+        """The value and its gradient, a vector."""
+        value, grads = self._step(**self._data, **self.unpack(vector))
+        return value, self.pack(grads)
 
 
 def _lesson(program: Program, wrt: Sequence[str]) -> dict[str, Expr]:

@@ -19,6 +19,7 @@ import re
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -235,7 +236,12 @@ def guided(atheris: object, count: float, seconds: float, seed: int) -> None:
         return mutated(text, known, random.Random(number)).encode()[:size]
 
     fuzzer["instrument_all"]()
-    options = [f"-seed={seed}", f"-max_total_time={int(min(seconds, 1e8))}", "-max_len=4000"]
+    options = [
+        f"-seed={seed}",
+        f"-artifact_prefix={tempfile.mkdtemp()}/",
+        f"-max_total_time={int(min(seconds, 1e8))}",
+        "-max_len=4000",
+    ]
     options.append(f"-runs={int(count) if count < 1e12 else -1}")
     fuzzer["Setup"]([sys.argv[0], *options], one, custom_mutator=mutate)
     fuzzer["Fuzz"]()

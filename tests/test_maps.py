@@ -7,6 +7,7 @@ its `matrix` the Jacobian, and when all that holds of the gradient again.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,10 @@ from row_forms import M, all_forms, cases, draw, finite, point, run, sizes
 
 from chainrule.core import arrays
 from chainrule.core.accumulate import edge, gradient, tangents
-from chainrule.core.expr import Const, Expr, Sym, symbol
+from chainrule.core.expr import Const, Expr, Sym, apply, symbol
 from chainrule.core.ops import Operator
+from chainrule.core.shape import Shape
+from chainrule.core.table.abstract import function
 
 STEP, CLOSE = M.mpf(10) ** -22, 1e-26
 
@@ -130,3 +133,37 @@ def test_the_gradient_can_be_differentiated_again(row: Operator) -> None:
         twice = run(gradient(product, leaves), values)
         for leaf, there, truth in zip(leaves, twice, expected, strict=True):
             assert_close(there, truth, (node, leaf, "reverse over reverse"))
+
+
+SIGNATURES: list[tuple[Shape, Shape]] = [
+    ((), ("m",)), (("n",), ()), (("n",), ("m",)), ((1,), (3,)), (("n",), (1,)), ((), ("m", "n")),
+    (("m", "n"), ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("domain", "codomain"), SIGNATURES)
+def test_declared_functions_of_arrays(domain: Shape, codomain: Shape) -> None:
+    f = function("f", 1, shapes=(domain,), result=codomain)
+    x = symbol("a0", domain)
+    node = apply(f, x)
+    assert node.shape == codomain
+    rng = random.Random(f"{domain}{codomain}")
+    dx, g = symbol("dx", domain), symbol("g", codomain)
+    values = {s.name: draw(rng, s.shape, -1, 1) for s in (x, dx, g)}
+    local = edge(node, 0)
+    pushed, pulled = local.push(dx), local.pull(g)
+    assert (pushed.shape, pulled.shape) == (codomain, domain)
+    there, back = run([pushed, pulled], values)
+    assert_close(there, slope(node, values, "a0", values["dx"]), "push")
+    left, right = np.sum(there * values["g"]), np.sum(back * values["dx"])
+    assert_close(np.asarray(left), np.asarray(right), "pull")
+
+
+def test_a_function_of_a_vector_has_a_hessian() -> None:
+    f = function("f", 1, shapes=(("n",),), result=())
+    x, v = symbol("a0", ("n",)), symbol("v", ("n",))
+    (first,) = gradient(apply(f, x), [x])
+    (second,) = tangents([first], {x: v})
+    rng = random.Random(1)
+    values = {s.name: draw(rng, s.shape, -1, 1) for s in (x, v)}
+    assert_close(run([second], values)[0], slope(first, values, "a0", values["v"]), "hessian")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -40,7 +41,7 @@ from chainrule.derivation.steps import (
     Transposed,
 )
 from chainrule.render import html, terminal
-from chainrule.render.latex import latex
+from chainrule.render.latex import latex, words
 from chainrule.render.layout import layout
 from chainrule.render.mathml import mathml
 from chainrule.render.page import page
@@ -289,6 +290,17 @@ def test_what_a_direction_and_weights_are() -> None:
     assert "dx = h" in along and "dz = g" in along and "(H d)_x" in along and "(H d)_z" in along
     weighted = terminal.plain(whole(CORPUS[6][0], wrt="W", vjp="g"))
     assert "s = dot(g, y)" in weighted and "∂s/∂W = " in weighted
+
+
+def test_what_an_encoding_lacks_is_written_otherwise() -> None:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="ascii")
+    terminal.write(whole(CORPUS[0][0], wrt="w"), file)
+    terminal.write(whole(CORPUS[4][0], wrt="W"), file)
+    file.flush()
+    shown = raw.getvalue().decode("ascii")
+    assert "grad_w loss = " in shown and "dy_i/dW_jl = delta_ij x_l" in shown and "?" not in shown
+    assert words("Fréchet") == r"Fr\'{e}chet"
 
 
 # HTML.

@@ -228,7 +228,8 @@ class ArrayQuestion:
         count = 0
         for name, shape in self.names.shapes.items():
             node = symbol(name, shape)
-            spelled = rf"(?<![\w\\])(?:\\(?:mathbf|boldsymbol|bm)\{{{name}\}}|{name})(?!\w)"
+            end = r"(?![\d_])" if len(name) == 1 else r"(?!\w)"  # `Xw` is a product here
+            spelled = rf"(?<![A-Za-z_\\])(?:\\(?:mathbf|boldsymbol|bm)\{{{name}\}}|{name}{end})"
             for found in re.finditer(spelled, answer):
                 count += 1
                 if count > _MOST_REPAIRS:

@@ -25,6 +25,7 @@ _TOLERANCE = 1e-5
 _ADJOINT = 1e-9
 _DIRECTIONS = 2
 _TRIES = 6
+_SMALL = 1_000  # entries; of more, some are on either side of a kink at any point
 
 
 def compare(claims: Sequence[ArrayClaim], text: str = "", deadline: float = float("inf")) -> Method:
@@ -78,11 +79,13 @@ class _Check:
         ]  # fmt: skip
 
     def run(self) -> Method:
-        """The claim at the first point where everything is defined."""
+        """The claim at a point where everything is defined, or at several of small arrays."""
         import numpy as np
 
         if self.claim.misfit:
             return Method("directional", "failed", self.claim.misfit)
+        small = sum(count_of(s, self.sizes) for s in self._symbols) < _SMALL
+        found = Method("directional", "unverified", "no point in the domain was found")
         for point in self._points():
             value, slope = self.value(point), self.slope(point)
             if not (np.isfinite(value) and np.isfinite(slope).all()):
@@ -91,8 +94,10 @@ class _Check:
             if adjoint > _ADJOINT:
                 detail = f"{self.claim.place}the action on a change is not that on a cotangent"
                 return Method("directional", "failed", detail, 1, adjoint)
-            return self._differences(point)
-        return Method("directional", "unverified", "no point in the domain was found")
+            found = self._differences(point)
+            if not small or found.status != "verified":
+                break
+        return found
 
     def _differences(self, point: dict[str, Any]) -> Method:
         by = self.claim.by[0].name

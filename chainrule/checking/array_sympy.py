@@ -13,7 +13,13 @@ from typing import Any
 
 from chainrule.checking.array_claims import ArrayClaim, Comparison, Shift
 from chainrule.checking.array_differences import in_words, point_in
-from chainrule.checking.array_points import ArrayPoint, ArraySearch, count_of, small_sizes
+from chainrule.checking.array_points import (
+    ArrayPoint,
+    ArraySearch,
+    class_numbers,
+    count_of,
+    small_sizes,
+)
 from chainrule.checking.array_values import ArrayTape
 from chainrule.checking.by_numbers import Estimate, digits_of, relative_error
 from chainrule.checking.numbers import context
@@ -79,7 +85,7 @@ class Symbolic:
 
     def _number(self, derivative: Any) -> Any:
         self._known.check_time()
-        value = derivative.evalf(_DIGITS, subs=self._values)
+        value = derivative.xreplace(self._values).evalf(_DIGITS)
         if value.is_Rational:
             return self.m.mpf(int(value.p)) / int(value.q)
         return self.m.make_mpf(value._mpf_) if value.is_Float else None
@@ -90,7 +96,7 @@ class Derivatives:
 
     def __init__(
         self, functions: Sequence[Expr], symbols: Sequence[Sym], sizes: Mapping[str, int],
-        deadline: float,
+        fixed: Mapping[str, Any], deadline: float,
     ) -> None:  # fmt: skip
         import numpy as np
         import sympy
@@ -99,6 +105,9 @@ class Derivatives:
         self._entries: dict[Sym, list[Any]] = {}
         values: dict[str, Any] = {}
         for number, variable in enumerate(symbols):
+            if variable.name in fixed:
+                values[variable.name] = fixed[variable.name]
+                continue
             shape = tuple(size_of(d, sizes) for d in variable.shape)
             array = np.empty(shape, dtype=object)
             for place in np.ndindex(*shape):
@@ -147,9 +156,8 @@ class Derivatives:
         import numpy as np
         import sympy
 
-        digits = _DIGITS + 10
         return {
-            entry: sympy.Float(sympy.Rational(v.numerator, v.denominator), digits)
+            entry: sympy.Rational(v.numerator, v.denominator)
             for variable, entries in self._entries.items()
             for entry, v in zip(
                 entries, np.asarray(point[variable.name], dtype=object).reshape(-1), strict=True
@@ -199,10 +207,16 @@ def _compare(claims: Sequence[ArrayClaim], text: str, points: int, deadline: flo
     search = ArraySearch(
         functions, comparison.free(), sizes, text, enough=points, deadline=deadline
     )
-    known = Derivatives(functions, search.symbols, sizes, deadline)
+    first = next(iter(search), None)
+    if first is None:
+        raise Declined("no point in the domain was found")
+    # Numbers of classes are none that SymPy may have as symbols.
+    classes = {s.name: first[s.name] for s in class_numbers(functions) if isinstance(s, Sym)}
+    known = Derivatives(functions, search.symbols, sizes, classes, deadline)
     compared, worst = 0, 0.0
     open_places: set[int] | None = None
     for point in search:
+        point |= classes
         oracle = Symbolic(known, point)
         rounding = oracle.m.mpf(10) ** (3 - _DIGITS)
         undecided = set()
@@ -219,8 +233,6 @@ def _compare(claims: Sequence[ArrayClaim], text: str, points: int, deadline: flo
             worst = max(worst, error or 0.0)
         open_places = undecided if open_places is None else open_places & undecided
         compared += 1
-        if compared == points:
-            break
     if not compared:
         raise Declined("no point in the domain was found")
     if open_places:

@@ -29,6 +29,7 @@ from chainrule.checking.to_sympy import MANY_BITS, Declined
 from chainrule.core.errors import ShapeError, UsageError
 from chainrule.core.expr import Apply, Const, Expr, Sym, topological
 from chainrule.core.shape import Shape, affine, shape_text, size_of
+from chainrule.core.table.abstract import AbstractOperator
 
 _CONSTANTS = frozenset({"ones", "zeros", "eye", "unit"})
 _LARGEST = 50_000  # numbers computed with many digits
@@ -83,7 +84,9 @@ class ArrayTape:
         for node in self.nodes:
             if perf_counter() > self._deadline:
                 raise TimeoutError
-            if isinstance(node, Apply) and node.op.name not in _CONSTANTS:
+            if isinstance(node, Apply) and isinstance(node.op, AbstractOperator) and node.op.shapes:
+                found[node] = self._named(module, node, node.op, [found[a] for a in node.args])
+            elif isinstance(node, Apply) and node.op.name not in _CONSTANTS:
                 found[node] = step(module, node, [found[a] for a in node.args])
             elif isinstance(node, Apply):
                 found[node] = self._constant(module, node, [found[a][0] for a in node.args])
@@ -126,6 +129,22 @@ class ArrayTape:
         elif name == "unit":
             array[int(args[1])] = one
         return array, 1
+
+    def _named(
+        self, module: Any, node: Apply, op: AbstractOperator, args: Sequence[Values]
+    ) -> Values:
+        """The fixed function that a declared function of arrays stands for."""
+        import numpy as np
+
+        shape, sizes = self._shapes[node], [self._shapes[a] for a in node.args]
+        flat = [
+            v for (a, _), size in zip(args, sizes, strict=True) for v in (a.flat if size else [a])
+        ]
+        places = np.ndindex(*shape)
+        entries = [self._kept(module, op.entry(module, p, sizes, flat)) for p in places]
+        largest = max((top for _, top in entries), default=0)
+        values = [value for value, _ in entries]
+        return (_filled(shape, values) if shape else values[0]), largest
 
     def _by_mpmath(self, m: Any, node: Apply, args: list[Values]) -> Values:
         op = node.op

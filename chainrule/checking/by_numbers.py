@@ -199,7 +199,10 @@ class _Comparison:
         fine = self._pairs(_Values(self, point, 2 * _STEP))
         finer = self._pairs(_Values(self, point, 3 * _STEP))
         for i, ((a, b, place), (a2, b2, _)) in enumerate(zip(fine, finer, strict=True)):
-            wrong = relative_error(a, b) and relative_error(a2, b2)
+            # Far out on a steep function even the fine step may be coarse; the finer one decides.
+            wrong = all(
+                (e or 0) > _TOLERANCE for e in (relative_error(a, b), relative_error(a2, b2))
+            )
             if not (wrong and settled(a, a2) and settled(b, b2)):
                 continue
             if a.value is not None or not self._is_rounded_away(point, i):

@@ -7,191 +7,21 @@ where a person writes them.
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-from chainrule.core.arithmetic import (
-    DIV,
-    MUL,
-    NEG,
-    add,
-    div,
-    filled,
-    mul,
-    neg,
-    reciprocal,
-    size,
-    unsigned,
-)
-from chainrule.core.errors import UnsupportedError
-from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Const, Expr, Sym, apply, const
-from chainrule.core.ops import Operator, lookup
-from chainrule.core.shape import Dim, Shape, dimension, product_shape
-
-
-def _row(name: str) -> Operator:
-    return lookup(name)
-
-
-def zeros(shape: Shape) -> Expr:
-    """The array of zeros; 0 for a scalar."""
-    return filled("zeros", shape)
-
-
-def ones(shape: Shape) -> Expr:
-    """The array of ones; 1 for a scalar."""
-    return filled("ones", shape)
-
-
-def eye(dim: Dim) -> Expr:
-    """The identity matrix."""
-    return apply(_row("eye"), size(dim))
-
-
-def unit(dim: Dim, place: Expr) -> Expr:
-    """The vector with 1 at `place`, else 0."""
-    return apply(_row("unit"), size(dim), place)
-
-
-def count(shape: Shape) -> Expr:
-    """The number of entries.
-
-    >>> count(("N", 3))
-    mul(3, N)
-    """
-    product: Expr = ONE
-    for dim in shape:
-        product = mul(product, size(dim))
-    return product
-
-
-def dim_of(node: Expr) -> Dim:
-    """The dimension that a scalar expression is: the inverse of `size`.
-
-    Raises:
-        UnsupportedError: it is not a sum of names and whole numbers.
-
-    >>> dim_of(size("n") + 1 - size("m"))
-    '- m + n + 1'
-    """
-    terms: dict[str, int] = {}
-    stack: list[tuple[Expr, int]] = [(node, 1)]
-    while stack:
-        part, count = stack.pop()
-        if isinstance(part, Const) and isinstance(part.value, int):
-            terms[""] = terms.get("", 0) + count * part.value
-        elif isinstance(part, Sym) and not part.shape:
-            terms[part.name] = terms.get(part.name, 0) + count
-        elif part.op is not None and part.op.name in ("add", "sub"):
-            stack.append((part.args[0], count))
-            stack.append((part.args[1], count if part.op.name == "add" else -count))
-        elif part.op is not None and part.op.name == "neg":
-            stack.append((part.args[0], -count))
-        elif (
-            part.op is not None
-            and part.op.name == "mul"
-            and isinstance(part.args[0], Const)
-            and isinstance(part.args[0].value, int)
-        ):
-            stack.append((part.args[1], count * part.args[0].value))
-        else:
-            raise UnsupportedError(
-                "a dimension is a sum of names and whole numbers", hint="write it as n, 3 or n + 1"
-            )
-    return dimension({name: count for name, count in terms.items() if count})
-
-
-def is_op(node: Expr, *names: str) -> bool:
-    """Whether the node is an application of one of these rows."""
-    return node.op is not None and node.op.name in names
-
-
-def is_zero(node: Expr) -> bool:
-    """Whether it is the number 0 or an array of zeros."""
-    return node is ZERO or is_op(node, "zeros")
-
-
-def factored(node: Expr) -> tuple[Expr, Expr]:
-    """A scalar factor and what it multiplies: node = factor * rest; a sign counts.
-
-    >>> from chainrule.core.expr import symbol
-    >>> factored(neg(mul(symbol("c"), symbol("x", ("n",)))))
-    (neg(c), x)
-    """
-    factor: Expr = ONE
-    while node.shape:
-        if node.op is NEG:
-            factor, node = neg(factor), node.args[0]
-        elif node.op is MUL and not node.args[0].shape:
-            factor, node = times(factor, node.args[0]), node.args[1]
-        elif node.op is MUL and not node.args[1].shape:
-            factor, node = times(factor, node.args[1]), node.args[0]
-        elif node.op is DIV and not node.args[1].shape and node.args[0].shape:
-            factor, node = times(factor, reciprocal(node.args[1])), node.args[0]
-        else:
-            break
-    return factor, node
-
-
-def times(a: Expr, b: Expr) -> Expr:
-    """The product of two scalar factors: one fraction, its numbers cancelled.
-
-    >>> from chainrule.core.expr import symbol
-    >>> N = symbol("N")
-    >>> times(const(-2), reciprocal(N)), times(div(const(2), N), const(Fraction(1, 2)))
-    (div(-2, N), div(1, N))
-    >>> times(mul(const(2), N), reciprocal(N))
-    2
-    """
-    odd_a, a = unsigned(a)
-    odd_b, b = unsigned(b)
-    product = mul(a, b) if a.op is not DIV and b.op is not DIV else _fraction(a, b)
-    return product if odd_a == odd_b else neg(product)
-
-
-def _fraction(a: Expr, b: Expr) -> Expr:
-    (p, q), (r, t) = (n.args if n.op is DIV else (n, ONE) for n in (a, b))
-    over, numerator = _number(mul(p, r))
-    under, denominator = _number(mul(q, t))
-    if over.decimal or under.decimal or under.value == 0:
-        return div(mul(p, r), mul(q, t))
-    if numerator is denominator:  # where it is 0, the limit counts
-        numerator = denominator = ONE
-    ratio = Fraction(over.value) / under.value
-    return div(mul(const(ratio.numerator), numerator), mul(const(ratio.denominator), denominator))
-
-
-def _number(a: Expr) -> tuple[Const, Expr]:
-    """The constant in front, and the rest."""
-    if isinstance(a, Const):
-        return a, ONE
-    if a.op is MUL and isinstance(a.args[0], Const):
-        return a.args[0], a.args[1]
-    return ONE, a
-
-
-def scaled(factor: Expr, node: Expr) -> Expr:
-    """A scalar times an array; factors that the array has already are drawn together.
-
-    >>> from chainrule.core.expr import symbol
-    >>> x, N = symbol("x", ("n",)), symbol("N")
-    >>> scaled(div(MINUS_ONE, N), x), scaled(div(const(2), N), mul(const(3), x))
-    (neg(div(x, N)), mul(div(6, N), x))
-    """
-    if not node.shape:
-        return times(factor, node)
-    if is_zero(factor) or is_zero(node):
-        return zeros(node.shape)
-    own, rest = factored(node)
-    factor = times(factor, own)
-    negative = factor.op is NEG
-    if negative:
-        factor = factor.args[0]
-    if factor.op is DIV and factor.args[0] in (ONE, MINUS_ONE):
-        negative ^= factor.args[0] is MINUS_ONE
-        product = div(rest, factor.args[1])
-    else:
-        product = rest if factor is ONE else mul(factor, rest)
-    return neg(product) if negative else product
+from chainrule.core.arithmetic import DIV, MUL, NEG, add, div, filled, mul
+from chainrule.core.expr import ONE, ZERO, Expr, apply, const
+from chainrule.core.factors import count as count
+from chainrule.core.factors import dim_of as dim_of
+from chainrule.core.factors import eye as eye
+from chainrule.core.factors import factored as factored
+from chainrule.core.factors import is_op as is_op
+from chainrule.core.factors import is_zero as is_zero
+from chainrule.core.factors import ones as ones
+from chainrule.core.factors import row as row
+from chainrule.core.factors import scaled as scaled
+from chainrule.core.factors import times as times
+from chainrule.core.factors import unit as unit
+from chainrule.core.factors import zeros as zeros
+from chainrule.core.shape import Shape, product_shape
 
 
 def hadamard(a: Expr, b: Expr) -> Expr:
@@ -257,7 +87,7 @@ def _flipped(a: Expr) -> Expr:
         return filled(str(a.op), a.shape[::-1] if len(a.shape) == 2 else (1, *a.shape))
     if is_op(a, "outer"):
         return outer(a.args[1], a.args[0])
-    return apply(_row("transpose"), a)
+    return apply(row("transpose"), a)
 
 
 def _turns(a: Expr) -> bool:
@@ -275,7 +105,7 @@ def _reversed(product: Expr) -> Expr:
     return matmul(_flipped(b), _flipped(a))
 
 
-def column(row: Expr) -> Expr:
+def column(a: Expr) -> Expr:
     """The vector that a row of shape (1, n) is the transpose of.
 
     >>> from chainrule.core.expr import symbol
@@ -283,17 +113,17 @@ def column(row: Expr) -> Expr:
     >>> column(matmul(transpose(u), A))
     matmul(transpose(A), u)
     """
-    factor, row = factored(row)
+    factor, a = factored(a)
     behind: list[Expr] = []  # u' A B is the row of B' (A' u)
-    while is_op(row, "matmul") and row.args[0].shape[:-1] == (1,) and row.shape[1] != 1:
-        row, last = row.args
+    while is_op(a, "matmul") and a.args[0].shape[:-1] == (1,) and a.shape[1] != 1:
+        a, last = a.args
         behind.append(transpose(last))
-    if is_op(row, "transpose") and len(row.args[0].shape) == 1:
-        found = row.args[0]
-    elif is_op(row, "ones", "zeros"):
-        found = filled(str(row.op), row.shape[1:])
+    if is_op(a, "transpose") and len(a.args[0].shape) == 1:
+        found = a.args[0]
+    elif is_op(a, "ones", "zeros"):
+        found = filled(str(a.op), a.shape[1:])
     else:
-        found = apply(_row("index"), row, ZERO)
+        found = apply(row("index"), a, ZERO)
     for matrix in reversed(behind):
         found = matmul(matrix, found)
     return scaled(factor, found)
@@ -329,10 +159,10 @@ def _matmul(a: Expr, b: Expr) -> Expr:
     if ranks == (2, 1):
         folded = _on_column(a, b)
     elif ranks == (1, 2):
-        folded = _on_row(a, b) if a.shape[0] == b.shape[0] else None
+        folded = _onrow(a, b) if a.shape[0] == b.shape[0] else None
     elif ranks == (2, 2):
         folded = _of_matrices(a, b)
-    return apply(_row("matmul"), a, b) if folded is None else folded
+    return apply(row("matmul"), a, b) if folded is None else folded
 
 
 def _on_column(a: Expr, x: Expr) -> Expr | None:
@@ -348,7 +178,7 @@ def _on_column(a: Expr, x: Expr) -> Expr | None:
     return total(a, 1) if is_op(x, "ones") else None
 
 
-def _on_row(x: Expr, a: Expr) -> Expr | None:
+def _onrow(x: Expr, a: Expr) -> Expr | None:
     """x' A for a vector x, likewise."""
     if is_op(a, "diag"):
         return hadamard(x, a.args[0])
@@ -397,11 +227,11 @@ def _dot(a: Expr, b: Expr) -> Expr:
         if is_op(this, "diag"):
             return dot(this.args[0], diagonal(other))
         if is_op(this, "unit"):
-            return apply(_row("index"), other, this.args[1])
+            return apply(row("index"), other, this.args[1])
     for this, other in ((a, b), (b, a)):
         if is_op(this, "outer") and 1 not in this.shape:
             return dot(this.args[0], matmul(other, this.args[1]))
-    return apply(_row("dot"), a, b)
+    return apply(row("dot"), a, b)
 
 
 def trace(a: Expr) -> Expr:
@@ -416,7 +246,7 @@ def trace(a: Expr) -> Expr:
         rest = rest.args[0]
     if is_op(rest, "eye", "diag", "outer", "zeros"):
         return times(factor, total(diagonal(rest)))
-    return times(factor, apply(_row("trace"), rest))
+    return times(factor, apply(row("trace"), rest))
 
 
 def outer(a: Expr, b: Expr) -> Expr:
@@ -427,7 +257,7 @@ def outer(a: Expr, b: Expr) -> Expr:
         return zeros((*a.shape, *b.shape))
     if is_op(a, "ones") and is_op(b, "ones"):
         return scaled(times(p, q), ones((*a.shape, *b.shape)))
-    return scaled(times(p, q), apply(_row("outer"), a, b))
+    return scaled(times(p, q), apply(row("outer"), a, b))
 
 
 def total(a: Expr, axis: int | None = None) -> Expr:
@@ -466,7 +296,7 @@ def total(a: Expr, axis: int | None = None) -> Expr:
         vector = rest.args[0]
         return scaled(factor, shaped(total(vector), (1,)) if axis else vector)
     args = (rest,) if axis is None else (rest, const(axis))
-    return scaled(factor, apply(_row("sum"), *args))
+    return scaled(factor, apply(row("sum"), *args))
 
 
 def diag(a: Expr) -> Expr:
@@ -474,7 +304,7 @@ def diag(a: Expr) -> Expr:
     factor, rest = factored(a)
     if is_op(rest, "ones"):
         return scaled(factor, eye(rest.shape[0]))
-    return zeros(rest.shape * 2) if is_zero(rest) else scaled(factor, apply(_row("diag"), rest))
+    return zeros(rest.shape * 2) if is_zero(rest) else scaled(factor, apply(row("diag"), rest))
 
 
 def diagonal(a: Expr) -> Expr:
@@ -490,7 +320,7 @@ def diagonal(a: Expr) -> Expr:
         return scaled(factor, rest.args[0])
     if is_op(rest, "outer"):
         return scaled(factor, hadamard(*rest.args))
-    return scaled(factor, apply(_row("diagonal"), rest))
+    return scaled(factor, apply(row("diagonal"), rest))
 
 
 def frechet(a: Expr, direction: Expr) -> Expr:
@@ -504,8 +334,8 @@ def frechet(a: Expr, direction: Expr) -> Expr:
         return zeros(a.shape)
     factor, rest = factored(direction)
     if is_op(rest, "eye"):
-        return scaled(factor, apply(_row("expm"), a))
-    return scaled(factor, apply(_row("expm_frechet"), a, rest))
+        return scaled(factor, apply(row("expm"), a))
+    return scaled(factor, apply(row("expm_frechet"), a, rest))
 
 
 def plus(a: Expr, b: Expr) -> Expr:
@@ -558,7 +388,7 @@ def entry(a: Expr) -> Expr:
     factor, rest = factored(a)
     if is_op(rest, "ones", "zeros"):
         return factor if is_op(rest, "ones") else ZERO
-    return mul(factor, apply(_row("index"), rest, *[ZERO] * len(rest.shape)))
+    return mul(factor, apply(row("index"), rest, *[ZERO] * len(rest.shape)))
 
 
 def shaped(a: Expr, shape: Shape) -> Expr:

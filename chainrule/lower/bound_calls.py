@@ -15,10 +15,11 @@ from functools import lru_cache
 from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import Apply, Const, Expr, Sym, const
 from chainrule.core.shape import Dim, Shape, affine, size_of
-from chainrule.lower.bound_rows import ROWS, ROWWISE, SOFTMAXES, Given, Setting
+from chainrule.lower.bound_rows import LIMITS, ROWS, ROWWISE, SOFTMAXES, Given, Setting
 from chainrule.lower.bound_tape import Tape
 from chainrule.lower.bound_values import FREE, UFUNCS, Kind, Value
-from chainrule.lower.numpy_expression import Code, Expressions, literal
+from chainrule.lower.numpy_code import Code
+from chainrule.lower.numpy_expression import Expressions, literal
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide",
@@ -215,6 +216,8 @@ class Calls:
                 return given[int(name[1:])]
             case ast.Constant(value=int() | float() as number):
                 return tape.const(number)
+            case ast.Attribute(value=ast.Call(func=ast.Attribute(attr="finfo")), attr=name):
+                return tape.const(LIMITS[self._dtype][name])
             case ast.Attribute(value=ast.Name(id="np"), attr="pi" | "e" as name):
                 return tape.const(math.pi if name == "pi" else math.e)
             case ast.UnaryOp(op=ast.USub(), operand=inner):
@@ -343,4 +346,5 @@ _ELEMENTWISE: dict[str, Callable[..., Value]] = {
 
 @lru_cache(maxsize=256)
 def _parsed(template: str, count: int) -> ast.expr:
-    return ast.parse(template.format(*(f"_{i}" for i in range(count))), mode="eval").body
+    text = template.format(*(f"_{i}" for i in range(count)), dtype="dtype")
+    return ast.parse(text, mode="eval").body

@@ -11,9 +11,11 @@ from chainrule.core.shape import Dim, Shape
 from chainrule.lower.bound_tape import Tape
 from chainrule.lower.bound_values import Value
 
-# The least positive number, and the distance of 1 to the number below it.
-_TINY = {"float32": 1.1754943508222875e-38, "float64": 2.2250738585072014e-308}
-_BELOW_ONE = {"float32": 5.960464477539063e-08, "float64": 1.1102230246251565e-16}
+# The least normal number, and the distance of 1 to the number below it.
+LIMITS = {
+    "float32": {"tiny": 2.0**-126, "epsneg": 2.0**-24},
+    "float64": {"tiny": 2.0**-1022, "epsneg": 2.0**-53},
+}
 
 
 class Setting(NamedTuple):
@@ -91,8 +93,8 @@ def _binary(s: Setting, node: Apply, x: Given, y: Given) -> Value:
     """Probabilities of 0 and 1 stay finite, as in the row's own formula."""
     tape, p, target = s.tape, _plain(s, x), _plain(s, y)
     one = tape.const(1)
-    low = tape.ufunc("maximum", p, tape.const(_TINY[s.dtype]))
-    high = tape.ufunc("minimum", p, tape.const(1 - _BELOW_ONE[s.dtype]))
+    low = tape.ufunc("maximum", p, tape.const(LIMITS[s.dtype]["tiny"]))
+    high = tape.ufunc("minimum", p, tape.const(1 - LIMITS[s.dtype]["epsneg"]))
     yes = tape.ufunc("multiply", target, tape.ufunc("log", low))
     rest = tape.ufunc("log1p", tape.scale(high, -1))
     no = tape.ufunc("multiply", tape.ufunc("subtract", one, target), rest)

@@ -7,6 +7,7 @@ that owns no memory. `bound_calls` says what the calls are, `bound_memory` where
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,11 @@ _FOLDED: dict[str, Callable[[float, float], float]] = {
     "subtract": lambda a, b: a - b,
     "multiply": lambda a, b: a * b,
     "divide": lambda a, b: a / b,
+    "maximum": max,
+    "minimum": min,
+}
+_FUNCTIONS: dict[str, Callable[[float], float]] = {
+    name: getattr(math, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "tanh")
 }
 # Numbers on the left and on the right that change nothing.
 _NEUTRAL = {"add": (0, 0), "subtract": (None, 0), "multiply": (1, 1), "divide": (None, 1)}
@@ -68,12 +74,11 @@ class Tape:
     def ufunc(self, op: str, *args: Value) -> Value:
         """A ufunc of its arguments, which broadcast."""
         args = self._as_numbers(args)
-        if len(args) == 2:
-            found = self._folded(op, *args)
-            if found is not None:
-                return found
-            if op == "multiply" and args[0].number is not None:
-                args = args[::-1]
+        found = self._folded(op, *args) if len(args) == 2 else self._evaluated(op, args[0])
+        if found is not None:
+            return found
+        if op == "multiply" and args[0].number is not None:
+            args = args[::-1]
         if op not in TESTS and not (op == "multiply" and any(a.kind == "float" for a in args)):
             args = tuple(self.floating(a) for a in args)
         shape, rows = _broadcast(args)
@@ -115,6 +120,16 @@ class Tape:
             if op == "add" and f == -1:
                 return self.ufunc("subtract", b, x)
         return None
+
+    def _evaluated(self, op: str, a: Value) -> Value | None:
+        """A function of a number."""
+        function = _FUNCTIONS.get(op)
+        if a.number is None or function is None:
+            return None
+        try:
+            return self.const(function(a.number))
+        except (ValueError, OverflowError):
+            return None
 
     def _product(self, a: Value, b: Value) -> Value | None:
         """Constant factors come last: `bound_factors` finds the place for them."""

@@ -52,9 +52,7 @@ def guard_branches(roots: Sequence[Expr], wanted: Sequence[Expr]) -> list[Expr]:
     return [new[root] for root in roots]
 
 
-def _needed(
-    roots: Iterable[Expr], order: Sequence[Expr]
-) -> Mapping[Expr, frozenset[Guard]]:
+def _needed(roots: Iterable[Expr], order: Sequence[Expr]) -> Mapping[Expr, frozenset[Guard]]:
     """Where the value of each node matters: always, or where one of the guards holds."""
     needed: dict[Expr, frozenset[Guard]] = dict.fromkeys(roots, _ALWAYS)
 
@@ -101,9 +99,7 @@ def _number(guard: Guard) -> Expr:
     return cases(ONE, condition, ZERO) if holds else cases(ZERO, condition, ONE)
 
 
-def _masked(
-    a: Expr, safe: Fraction, guards: frozenset[Guard], new: Mapping[Expr, Expr]
-) -> Expr:
+def _masked(a: Expr, safe: Fraction, guards: frozenset[Guard], new: Mapping[Expr, Expr]) -> Expr:
     ordered = sorted(guards, key=lambda guard: (guard[0].serial, guard[1]))
     found: Expr = const(safe)
     for condition, holds in reversed(ordered):

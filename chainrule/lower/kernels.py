@@ -12,7 +12,19 @@ from typing import Any
 
 from chainrule.core import arrays
 from chainrule.core.arithmetic import (
-    ADD, DIV, EXP, LN, MUL, NEG, SUB, add, div, mul, neg, size, sub,
+    ADD,
+    DIV,
+    EXP,
+    LN,
+    MUL,
+    NEG,
+    SUB,
+    add,
+    div,
+    mul,
+    neg,
+    size,
+    sub,
 )
 from chainrule.core.expr import HALF, ONE, ZERO, Apply, Const, Expr, apply, const, topological
 from chainrule.core.ops import Operator, lookup

@@ -133,9 +133,7 @@ def lower(
     )
 
 
-def _directions(
-    program: Program, xs: Sequence[Sym], inputs: Mapping[str, Sym]
-) -> list[Sym]:
+def _directions(program: Program, xs: Sequence[Sym], inputs: Mapping[str, Sym]) -> list[Sym]:
     taken = {*inputs, *(name for name, _ in program.assignments)}
     for x in xs:
         if DIRECTION + x.name in taken:
@@ -166,9 +164,7 @@ def inputs_of(program: Program, roots: Iterable[Expr]) -> list[Sym]:
     return sorted(inputs, key=lambda s: order.get(s.name, len(order)))
 
 
-def check_variables(
-    program: Program, wrt: Sequence[str], inputs: Mapping[str, Sym]
-) -> None:
+def check_variables(program: Program, wrt: Sequence[str], inputs: Mapping[str, Sym]) -> None:
     """Refuse names that are no inputs of the program."""
     for name in wrt:
         if name in inputs:
@@ -199,5 +195,3 @@ def scalar_output(program: Program, outputs: Mapping[str, Expr]) -> Expr:
         f"{what}: a gradient is of one scalar",
         hint="ask for the Jacobian, or make one number of it, as sum(…)",
     )
-
-

@@ -7,27 +7,30 @@ as it only meets element-wise operations, and multiplies a matrix by broadcastin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from chainrule.core import arrays
 from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import Apply
+from chainrule.core.shape import Dim, add_dims
 from chainrule.lower.numpy_code import Code, filled
 
-_LINEAR = frozenset({"add", "sub", "neg"})
+
+Size = Callable[[Dim], str]
 
 
-def write_batched(node: Apply, args: Sequence[Code], shape: str, dtype: str) -> Code:
+def write_batched(node: Apply, args: Sequence[Code], size: Size, dtype: str) -> Code:
     """The operation, where an operand has the axis in front.
 
     Args:
-        shape: of the node, as code, without that axis.
+        size: the code of a dimension.
 
     Raises:
         UnsupportedError: for an operation that cannot be done for all rows together.
     """
     name = node.op.name
     if name == "basis":
-        return _basis(node, args, shape, dtype)
+        return _basis(node, size, dtype)
     if name == "stack":
         parts = ", ".join(a.text for a in args)
         return Code(f"np.array([{parts}], {dtype})" if not node.shape else f"np.stack([{parts}])")
@@ -43,14 +46,16 @@ def write_batched(node: Apply, args: Sequence[Code], shape: str, dtype: str) -> 
             f"the Jacobian through `{name}` is not compiled",
             hint="ask for the gradient of one entry, or of a sum",
         )
-    return special(node, args, shape)
+    return special(node, args, size)
 
 
-def _basis(node: Apply, args: Sequence[Code], shape: str, dtype: str) -> Code:
-    if len(args) == 1:
-        return Code(f"np.eye({args[0].text}, dtype={dtype})", diagonal="1")
-    count = filled("{0} * {1}", args)
-    return Code(f"np.eye({count.text}, dtype={dtype}).reshape(-1, {shape[1:-1]})")
+def _basis(node: Apply, size: Size, dtype: str) -> Code:
+    dims = [Code(size(d), 6 if isinstance(d, int) or d.isidentifier() else 1) for d in node.shape]
+    if len(dims) == 1:
+        return Code(f"np.eye({dims[0].text}, dtype={dtype})", diagonal="1")
+    count = filled("{0} * {1}", dims).text
+    shape = ", ".join(d.text for d in dims)
+    return Code(f"np.eye({count}, dtype={dtype}).reshape(-1, {shape})")
 
 
 def _dense(code: Code) -> Code:
@@ -70,7 +75,9 @@ def _diagonal(node: Apply, args: Sequence[Code]) -> Code | None:
         other = args[1 - first]
         if other.batched or len(node.shape) != 1:
             return None
-        if name == "mul" and d == "1" and node.args[1 - first].shape:
+        if d == "1" and not node.args[1 - first].shape:
+            return None
+        if name == "mul" and d == "1":
             return _as_diagonal(other)
         pair = [Code(d, args[first].binds), other]
         template = "{0} * {1}" if name == "mul" else "{0} / {1}"
@@ -80,8 +87,6 @@ def _diagonal(node: Apply, args: Sequence[Code]) -> Code | None:
         if first == 1:
             matrix = filled("{0}.T", [matrix])
         return _rows(d, matrix)
-    if name == "mul" and len(slots) == 1:
-        return None
     return None
 
 
@@ -121,25 +126,27 @@ def _last(rank: int) -> str:
     return "axis=-1" if rank == 1 else "axis=(-2, -1)"
 
 
-def _sum(node: Apply, args: Sequence[Code], shape: str) -> Code:
+def _sum(node: Apply, args: Sequence[Code], size: Size) -> Code:
     rank = len(node.args[0].shape)
     axis = f"axis={int(args[1].text) - rank}" if len(args) == 2 else _last(rank)
     return filled(f"{{0}}.{node.op.name}({axis})", args[:1])
 
 
-def _dot(node: Apply, args: Sequence[Code], shape: str) -> Code:
+def _dot(node: Apply, args: Sequence[Code], size: Size) -> Code:
     return filled(f"({{0}} * {{1}}).sum({_last(len(node.args[0].shape))})", args)
 
 
-def _matmul(node: Apply, args: Sequence[Code], shape: str) -> Code:
+def _matmul(node: Apply, args: Sequence[Code], size: Size) -> Code:
     (a, b), ranks = args, [len(x.shape) for x in node.args]
     if ranks == [1, 1]:
-        return _dot(node, args, shape)
+        return _dot(node, args, size)
     if ranks == [2, 1] and not node.shape:
         return filled("({0} * {1}[..., None, :]).sum(axis=(-2, -1))", args)
     if ranks == [2, 1]:
         if not a.batched:
-            right = a.text.removesuffix(".T") if a.text.endswith(".T") else filled("{0}.T", [a]).text
+            right = (
+                a.text.removesuffix(".T") if a.text.endswith(".T") else filled("{0}.T", [a]).text
+            )
             return filled("{0} @ {1}", [b, Code(right)])
         return filled("{0} @ {1}" if not b.batched else "({0} @ {1}[..., None])[..., 0]", args)
     if ranks == [1, 2] and node.args[1].shape[0] == 1 and node.args[0].shape[0] != 1:
@@ -149,40 +156,48 @@ def _matmul(node: Apply, args: Sequence[Code], shape: str) -> Code:
     return filled("{0} @ {1}", args)
 
 
-def _transpose(node: Apply, args: Sequence[Code], shape: str) -> Code:
+def _transpose(node: Apply, args: Sequence[Code], size: Size) -> Code:
     vector = len(node.args[0].shape) == 1
     return filled("{0}[:, None]" if vector else "{0}.swapaxes(-1, -2)", args)
 
 
-def _full(node: Apply, args: Sequence[Code], shape: str) -> Code:
+def _full(node: Apply, args: Sequence[Code], size: Size) -> Code:
     gap = len(node.shape) - len(node.args[0].shape)
     axes = ", ".join([":", *["None"] * gap, *[":"] * len(node.args[0].shape)])
     value = filled(f"{{0}}[{axes}]", args[:1]) if gap else args[0]
-    dims = shape.strip("()").rstrip(",")
+    dims = ", ".join(size(d) for d in node.shape)
     return Code(f"np.broadcast_to({value.text}, (len({args[0].text}), {dims}))")
 
 
-def _index(node: Apply, args: Sequence[Code], shape: str) -> Code:
+def _index(node: Apply, args: Sequence[Code], size: Size) -> Code:
     return filled(f"{{0}}[:, {', '.join(a.text for a in args[1:])}]", args[:1])
 
 
-def _slice(node: Apply, args: Sequence[Code], shape: str) -> Code:
+def _slice(node: Apply, args: Sequence[Code], size: Size) -> Code:
     bounds = [a.text for a in args[1:]]
     ranges = [f"slice({low}, {high})" for low, high in zip(bounds[::2], bounds[1::2], strict=True)]
     return filled(f"{{0}}[:, {', '.join(ranges)}]", args[:1])
 
 
-def _concat(node: Apply, args: Sequence[Code], shape: str) -> Code:
-    count = next(a.text for a in args[1:] if a.batched)
-    parts = [
-        a.text if a.batched else f"np.broadcast_to({a.text}, (len({count}), *{a.text}.shape))"
-        for a in args[1:]
-    ]
-    return Code(f"np.concatenate(({', '.join(parts)}), axis={int(args[0].text) + 1})")
+def _concat(node: Apply, args: Sequence[Code], size: Size) -> Code:
+    """Parts that are zeros around one that is not are padding."""
+    axis, parts = int(args[0].text), list(zip(node.args[1:], args[1:], strict=True))
+    inner = [i for i, (_, code) in enumerate(parts) if code.batched]
+    zeros = [i for i, (part, _) in enumerate(parts) if arrays.is_zero(part)]
+    if len(inner) == len(parts):
+        return Code(f"np.concatenate(({', '.join(a.text for a in args[1:])}), axis={axis + 1})")
+    if len(inner) != 1 or len(zeros) != len(parts) - 1:
+        raise UnsupportedError("the Jacobian through `concat` of these parts is not compiled")
+    lengths = [part.shape[axis] for part, _ in parts]
+    before = size(add_dims(*lengths[: inner[0]]) if inner[0] else 0)
+    after = size(add_dims(*lengths[inner[0] + 1 :]) if inner[0] + 1 < len(parts) else 0)
+    widths = ["(0, 0)"] * (len(node.shape) + 1)
+    widths[axis + 1] = f"({before}, {after})"
+    return Code(f"np.pad({parts[inner[0]][1].text}, ({', '.join(widths)}))")
 
 
-def _diag(node: Apply, args: Sequence[Code], shape: str) -> Code:
-    return filled("{0}[..., None] * np.eye({0}.shape[-1], dtype={0}.dtype)", args)
+def _diag(node: Apply, args: Sequence[Code], size: Size) -> Code:
+    return filled(f"{{0}}[..., None] * np.eye({size(node.shape[0])}, dtype=bool)", args)
 
 
 _SPECIAL = {

@@ -1,47 +1,28 @@
 """Operations as NumPy expressions, from the column `numpy` of the operator table.
 
-Brackets come from Python's own syntax trees: no precedence is decided here.
+What a row's template does not say is decided here: axes, shapes, dtypes, truth values.
 """
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from math import isinf
-from typing import NamedTuple
 
 from chainrule.core import arrays
 from chainrule.core.errors import UnsupportedError
-from chainrule.core.expr import Apply, Const, Expr, number_text
+from chainrule.core.expr import Apply, Const, number_text
 from chainrule.core.shape import Dim, Shape, affine
 from chainrule.core.table.abstract import AbstractOperator
 from chainrule.lower.helpers import TEMPLATES
+from chainrule.lower.numpy_batched import write_batched
+from chainrule.lower.numpy_code import ATOM, PRODUCT, UNARY, Code, filled
 
 _LARGEST_INT = 2**31  # larger ones are written as floats: NumPy has no use for them
 
 
-class Code(NamedTuple):
-    """A Python expression.
-
-    Attributes:
-        text: formatted as ruff does.
-        binding: how tightly it binds: 6 needs no brackets anywhere, 1 is a comparison.
-        python: whether its value is a number of Python, which takes the dtype of what it meets.
-        test: whether its value is true or false, entry by entry.
-        operations: how many it has.
-    """
-
-    text: str
-    binding: int = 6
-    python: bool = False
-    test: bool = False
-    operations: int = 0
-
-
 _RELATIONS = {sign: f"{{0}} {sign} {{1}}" for sign in ("<", "<=", ">", ">=", "==", "!=")}
+_BATCHED = frozenset({"basis", "stack"})
 _PYTHON_ARITHMETIC = frozenset({"add", "sub", "mul", "div", "neg", "pow"})
 
 
@@ -67,7 +48,7 @@ def literal(node: Const) -> Code:
         text = repr(number)
     else:
         text = f"{value.numerator} / {value.denominator}"
-    binding = _PRODUCT if "/" in text else _UNARY if text[0] == "-" else _ATOM
+    binding = PRODUCT if "/" in text else UNARY if text[0] == "-" else ATOM
     return Code(text, binding, python=True)
 
 
@@ -108,9 +89,13 @@ class Expressions:
                 f"{op.name} is only a name: there is no code for it",
                 hint="define it by a statement, as `u = x^2`",
             )
+        if op.name in _BATCHED or any(a.batched for a in args):
+            args = [self.number(a) for a in args]
+            found = write_batched(node, args, self.dimension, self.dtype)
+            return found._replace(batched=True, operations=operations)
         python = all(a.python for a in args) and not node.shape
         if op.notation == "relation":
-            found = _filled(_RELATIONS[op.name], [self.number(a) for a in args])
+            found = filled(_RELATIONS[op.name], [self.number(a) for a in args])
             return found._replace(test=True, python=python, operations=operations)
         # True and False stand for 1 and 0 only beside an array or scalar with the dtype.
         beside = op.name == "mul" and any(not (a.test or a.python) for a in args)
@@ -126,8 +111,8 @@ class Expressions:
         if not code.test:
             return code
         if code.python:
-            return code._replace(text=f"float({code.text})", binding=_ATOM, test=False)
-        found = _filled("{0}.astype({1})", (code, Code(self.dtype)))
+            return code._replace(text=f"float({code.text})", binding=ATOM, test=False)
+        found = filled("{0}.astype({1})", (code, Code(self.dtype)))
         return found._replace(operations=code.operations)
 
     def _special(self, node: Apply, args: Sequence[Code]) -> Code:
@@ -135,18 +120,18 @@ class Expressions:
         match op.name:
             case "sum" | "mean":
                 axis = f"axis={args[1].text}" if len(args) == 2 else ""
-                return _filled(op.numpy.replace("{axis}", axis), args[:1])
+                return filled(op.numpy.replace("{axis}", axis), args[:1])
             case "rowmax" | "rowsum":
                 keep = "axis=1, keepdims=True" if shape else ""
-                return _filled(op.numpy.replace("{keep}", keep), args)
+                return filled(op.numpy.replace("{keep}", keep), args)
             case "ones" | "zeros" | "full" | "eye" | "unit" | "one_hot":
                 template = op.numpy.replace("{shape}", self.shape(shape))
-                return _filled(template.replace("{dtype}", self.dtype), args)
+                return filled(template.replace("{dtype}", self.dtype), args)
             case "index":
                 places = ", ".join(a.text for a in args[1:])
-                return _filled(f"{{0}}[{places}]", args[:1])
+                return filled(f"{{0}}[{places}]", args[:1])
             case "slice":
-                return _filled(f"{{0}}[{_ranges(node, args)}]", args[:1])
+                return filled(f"{{0}}[{_ranges(node, args)}]", args[:1])
             case "concat":
                 parts = ", ".join(a.text for a in args[1:])
                 return Code(f"np.concatenate(({parts}), axis={args[0].text})")
@@ -155,19 +140,19 @@ class Expressions:
             case "piecewise":
                 return self._cases(args)
             case "matmul" if not shape and len(node.args[0].shape) == 2:
-                return _filled("({0} @ {1})[0]", args)
+                return filled("({0} @ {1})[0]", args)
             case "matmul" if _is_outer(node):
-                return _filled("np.outer({0}, {1})", args)
+                return filled("np.outer({0}, {1})", args)
             case "transpose" if len(node.args[0].shape) == 1:
-                return _filled("{0}[None, :]", args)
+                return filled("{0}[None, :]", args)
             case "diagonal":
-                return _filled("np.diagonal({0}).copy()", args)
+                return filled("np.diagonal({0}).copy()", args)
             case "matmul" | "transpose" if len(node.args[0].shape) == 0:
                 return args[0]
         return self._filled(TEMPLATES.get(op.name, op.numpy), args)
 
     def _filled(self, template: str, args: Sequence[Code]) -> Code:
-        return _filled(template.replace("{dtype}", self.dtype), args)
+        return filled(template.replace("{dtype}", self.dtype), args)
 
     def _cases(self, args: Sequence[Code]) -> Code:
         """Nested `np.where`; at least one branch has the dtype of the arrays."""
@@ -179,8 +164,8 @@ class Expressions:
             branches[-1] = Code(f"{self.dtype}({branches[-1].text})")
         found = branches.pop()
         for branch, condition in zip(reversed(branches), reversed(conditions), strict=True):
-            test = condition if condition.test else _filled("{0} != 0", (condition,))
-            found = _filled("np.where({0}, {1}, {2})", (test, branch, found))
+            test = condition if condition.test else filled("{0} != 0", (condition,))
+            found = filled("np.where({0}, {1}, {2})", (test, branch, found))
         return found
 
     def shape(self, shape: Shape) -> str:
@@ -210,90 +195,4 @@ def _nested(function: str, args: Sequence[Code]) -> Code:
     found = args[0]
     for a in args[1:]:
         found = Code(f"{function}({found.text}, {a.text})")
-    return found
-
-
-def repeated(template: str, slot: int) -> bool:
-    """Whether an operand stands more than once."""
-    return template.count(f"{{{slot}}}") > 1
-
-
-_PLACE = re.compile(r"\{(\d+)\}")
-_ATOM, _POWER, _UNARY, _PRODUCT, _SUM, _TEST = 6, 5, 4, 3, 2, 1
-_BINDING: dict[type[ast.AST], int] = {
-    ast.Add: _SUM, ast.Sub: _SUM, ast.Mult: _PRODUCT, ast.Div: _PRODUCT, ast.MatMult: _PRODUCT,
-    ast.Pow: _POWER,
-}  # fmt: skip
-
-
-@lru_cache(maxsize=4096)
-def _read(template: str) -> tuple[int, tuple[str, ...], tuple[tuple[int, int], ...]]:
-    """How the template binds, its text between the places, and each place: slot, least binding.
-
-    It is Python's own syntax tree that says what stands beside an operator.
-    """
-    tree = ast.parse(_PLACE.sub(r"_\1", template), mode="eval").body
-    needed: dict[tuple[int, int], int] = {}
-    for parent in ast.walk(tree):
-        for child in ast.iter_child_nodes(parent):
-            if isinstance(child, ast.Name) and child.id[0] == "_" and child.id[1:].isdigit():
-                needed[child.lineno, child.col_offset] = _least(parent, child)
-    texts, places, start = [], [], 0
-    shift = 0  # `{0}` is a character longer than `_0`
-    for found in _PLACE.finditer(template):
-        texts.append(template[start : found.start()])
-        start = found.end()
-        places.append((int(found[1]), needed.get((1, found.start() - shift), 0)))
-        shift += 1
-    return _binds(tree), (*texts, template[start:]), tuple(places)
-
-
-def _least(parent: ast.AST, child: ast.AST) -> int:
-    if isinstance(parent, ast.BinOp):
-        own = _BINDING[type(parent.op)]
-        if own == _POWER:
-            return _ATOM
-        return own if child is parent.left else own + 1
-    if isinstance(parent, ast.UnaryOp):
-        return _ATOM
-    if isinstance(parent, ast.Compare):
-        return _SUM
-    inside = isinstance(parent, ast.Attribute) or (
-        isinstance(parent, ast.Subscript) and child is parent.value
-    )
-    return _ATOM if inside else 0
-
-
-def _binds(tree: ast.expr) -> int:
-    if isinstance(tree, ast.BinOp):
-        return _BINDING[type(tree.op)]
-    if isinstance(tree, ast.UnaryOp):
-        return _UNARY
-    return _TEST if isinstance(tree, ast.Compare) else _ATOM
-
-
-def _filled(template: str, args: Sequence[Code]) -> Code:
-    """The template with its operands, bracketed where Python needs it."""
-    binding, texts, places = _read(template)
-    text = texts[0]
-    for (slot, least), after in zip(places, texts[1:], strict=True):
-        code = args[slot]
-        text += code.text if code.binding >= least else f"({code.text})"
-        text += after
-    if binding == _POWER and _SIMPLE.fullmatch(text):
-        text = text.replace(" ** ", "**")
-    return Code(text, binding)
-
-
-_SIMPLE = re.compile(r"[\w.]+ \*\* -?[\w.]+")
-
-
-def constant_nodes(nodes: Sequence[Expr], dimensions: Mapping[Expr, str]) -> set[Expr]:
-    """The scalars made of constants and dimensions alone."""
-    found: set[Expr] = set()
-    for node in nodes:
-        if isinstance(node, Const) or node in dimensions:
-            found.add(node)
-        elif isinstance(node, Apply) and not node.shape and all(a in found for a in node.args):
-            found.add(node)
     return found

@@ -18,28 +18,30 @@ from chainrule.core.expr import Apply, Const, Expr, Sym, apply, symbol
 from chainrule.core.shape import Dim, Shape, affine
 from chainrule.lower.helpers import helper_texts
 from chainrule.lower.identifiers import Identifiers
-from chainrule.lower.numpy_expression import (
-    Code,
-    Expressions,
-    dimension_code,
-    literal,
-    repeated,
-)
-from chainrule.lower.private import COLUMN, FLAT
+from chainrule.lower.numpy_code import Code, repeated
+from chainrule.lower.numpy_expression import Expressions, dimension_code, literal
+from chainrule.lower.private import BASIS, COLUMN, FLAT
 from chainrule.lower.schedule import Schedule, Statement
 
 _WIDTH = 88
 _LONGEST = 66  # of an expression that has parts written in place
 _MOST_OPERATIONS = 6
 _SMALL = 64  # an array with an axis this short is not worth a line that frees it
+_KINDS = {
+    "gradient": ("value_and_grad", "grads", "its gradient"),
+    "jacobian": ("value_and_jacobian", "jacobian", "its Jacobian"),
+    "hvp": ("value_and_hvp", "products", "its Hessian times the direction"),
+}
 RESERVED = (
-    "np", "Any", "Array", "NDArray", "SHAPES", "check", "sizes", "grads", "dtype",
-    "value", "value_and_grad",
+    "np", "Any", "Array", "SHAPES", "check", "sizes", "dtype", "value",
+    *(name for kind in _KINDS.values() for name in kind[:2]),
 )  # fmt: skip
 
 Text = Callable[[Expr], str]
 
 
+_WORD = re.compile(r"\w+")
+_SHARED = re.compile(r"\w+(\.T)?")
 _IN_PLACE = re.compile(r"np\.(?:exp|tanh|maximum|log|sqrt|sin|cos)\((\w+)(?:, 0)?\)")
 
 
@@ -103,10 +105,12 @@ class Body:
         self.dimensions: dict[str, None] = {}
         self._names = names
         self._targets = targets  # results that are put where they belong
-        self._expressions = Expressions(dtype, self._dimension)
+        self._expressions = Expressions(dtype, self.dimension)
         self._parts: dict[Expr, _Part] = {}  # written in place, or not yet at all
         self.formulas: dict[Expr, Expr] = {}  # over names of lines
         self._tests: set[Expr] = set()
+        self._aliases: set[Expr] = set()  # another name for an array, or a transpose
+        self._batched: dict[Expr, bool] = {}  # and whether its line has the diagonal only
         self._wanted: set[Expr] = set()
         self._inputs = {s.name for s in schedule.lowered.inputs}
 
@@ -116,7 +120,7 @@ class Body:
     def _name(self, node: Expr) -> str:
         return self._targets.get(node) or self._names.of[node]
 
-    def _dimension(self, dim: Dim) -> str:
+    def dimension(self, dim: Dim) -> str:
         self.dimensions.update(dict.fromkeys(name for name in affine(dim) if name))
         return dimension_code(dim, self._names.dimensions)
 
@@ -136,6 +140,8 @@ class Body:
 
     def _may_wait(self, part: _Part, uses: int, wanted: bool) -> bool:
         """Whether it is written where it is used, rather than on a line of its own."""
+        if part.code.diagonal == "1":
+            return True
         if wanted or part.statement.named:
             return False
         if part.code.python or (_is_view(part.statement.node) and not part.code.operations):
@@ -170,7 +176,9 @@ class Body:
                 if not waiting or (
                     len(code.text) <= _LONGEST and code.operations <= _MOST_OPERATIONS
                 ):
-                    return _Part(s, code, tuple(dict.fromkeys(reads)), self._formula_of(s, formulas))
+                    return _Part(
+                        s, code, tuple(dict.fromkeys(reads)), self._formula_of(s, formulas)
+                    )
                 self._emit(max(waiting, key=lambda a: self._parts[a].code.operations))
 
     def _formula_of(self, s: Statement, formulas: Sequence[Expr]) -> Expr:
@@ -187,6 +195,13 @@ class Body:
         code = self._expressions.number(part.code) if node in self._wanted else part.code
         if code.test:
             self._tests.add(node)
+        if code.batched:
+            diagonal = code.diagonal not in ("", "1")
+            self._batched[node] = diagonal
+            if diagonal:
+                code = Code(code.diagonal, code.binds, batched=True)
+        if _SHARED.fullmatch(code.text) and not self._batched.get(node):
+            self._aliases.add(node)
         target = self._targets.get(node) or self._names.name(part.statement)
         self.lines.append(Line(target, part.statement, code, part.reads, part.mathematics))
 
@@ -194,8 +209,13 @@ class Body:
         if isinstance(node, Const):
             return literal(node)
         if isinstance(node, Sym) and self._is_size(node):
-            return Code(self._dimension(node.name), python=True)
-        return Code(self._name(node), test=node in self._tests)
+            return Code(self.dimension(node.name), python=True)
+        name = self._name(node)
+        if node in self._batched:
+            if self._batched[node]:
+                return Code(f"np.diag({name})", batched=True, diagonal=name)
+            return Code(name, batched=True)
+        return Code(name, test=node in self._tests)
 
     def _formula(self, node: Expr) -> Expr:
         if isinstance(node, Const) or (isinstance(node, Sym) and self._is_size(node)):
@@ -204,12 +224,12 @@ class Body:
 
     def is_shared(self, node: Expr) -> bool:
         """Whether it is an input, or may look into the memory of one."""
-        return not isinstance(node, Apply) or node.op.name in _VIEWS
+        return not isinstance(node, Apply) or node.op.name in _VIEWS or node in self._aliases
 
-    def code_of(self, node: Expr) -> str:
+    def code_of(self, node: Expr) -> Code:
         """A result: its name, or a constant."""
         part = self._parts.get(node)
-        return part.code.text if part is not None else self._leaf(node).text
+        return part.code if part is not None else self._leaf(node)
 
 
 _VIEWS = frozenset({"transpose", "index", "slice", "column", "flat"})
@@ -255,26 +275,35 @@ class Module:
         self.arrays = {self.names.of[s]: s.shape for s in symbols if s.shape}
         self.scalars = [self.names.of[s] for s in symbols if not s.shape]
         self.output = ", ".join(schedule.outputs)
+        self.mode = schedule.lowered.mode
+        self.name, self._results, _ = _KINDS[self.mode]
         self._dtype = f"np.{dtype}" if dtype else "dtype" if self.arrays else "np.float64"
 
     def write(self) -> str:
         """The text of the module."""
         schedule = self.schedule
         forward = [s for s in schedule.statements if s.stage == "forward"]
-        kind = "Array" if self.arrays else "float"
-        grads = self._function(
-            "value_and_grad", schedule.statements, schedule.results,
-            f"tuple[float, dict[str, {kind}]]", f"The value of {self.output} and its gradient.")
-        value = self._function("value", forward, {}, "float", f"The value of {self.output}.")
-        return "\n\n".join([self._head(helper_texts([value, grads])), value, grads])
+        scalar = not any(node.shape for node in schedule.outputs.values())
+        value = "float" if scalar and len(schedule.outputs) == 1 else "Array"
+        kind = "float" if value == "float" and not self.arrays else "Array"
+        what = f"{self.output} and {_KINDS[self.mode][2]}"
+        derived = self._function(
+            self.name, schedule.statements, schedule.results,
+            f"tuple[{value}, dict[str, {kind}]]", f"The value of {what}.",
+        )  # fmt: skip
+        plain = self._function("value", forward, {}, value, f"The value of {self.output}.")
+        helpers = helper_texts([plain, derived])
+        return "\n\n".join([self._head(helpers, "Array" in derived), plain, derived])
 
-    def _head(self, helpers: Sequence[str]) -> str:
-        lines = ['"""Value and gradient, in NumPy alone; made by chainrule."""', ""]
+    def _head(self, helpers: Sequence[str], arrays: bool) -> str:
+        lines = ['"""Values and derivatives, in NumPy alone; made by chainrule."""', ""]
         if helpers:
             lines += ["from typing import Any", ""]
         lines.append("import numpy as np")
+        kind = f"  # of np.{self.dtype}" if self.dtype else ""
+        if arrays and not self.arrays:
+            lines += ["", f"Array = np.typing.NDArray[np.floating]{kind}"]
         if self.arrays:
-            kind = f"  # of np.{self.dtype}" if self.dtype else ""
             lines += ["", f"Array = np.typing.NDArray[np.floating]{kind}"]
             entries = [
                 " ".join([a, *(self._dim(d).replace(" ", "") for d in shape)])
@@ -282,7 +311,10 @@ class Module:
             ]
             lines += _text_lines("SHAPES = ", entries)
             wrong = f"a.dtype != np.{self.dtype}" if self.dtype else 'a.dtype.kind != "f"'
-            lines += ["", _CHECK.format(wrong=wrong, dtype=f"{self.dtype} " if self.dtype else "").rstrip()]
+            lines += [
+                "",
+                _CHECK.format(wrong=wrong, dtype=f"{self.dtype} " if self.dtype else "").rstrip(),
+            ]
         if self.arrays and helpers:
             lines.append("\n")
         elif helpers:
@@ -297,19 +329,20 @@ class Module:
         self, name: str, statements: Iterable[Statement], grads: Mapping[str, Expr],
         result: str, title: str,
     ) -> str:  # fmt: skip
-        (y,) = self.schedule.outputs.values()
+        ys = [*self.schedule.outputs.values()]
         targets = self._targets(grads)
         body = Body(self.schedule, self._dtype, self.names, targets)
-        body.run(statements, [y, *grads.values()])
+        body.run(statements, [*ys, *grads.values()])
         scalar = "float | np.float32" if self.dtype == "float32" else "float"
         arguments = [
             f"{a}: {'Array' if a in self.arrays else scalar}" for a in self.inputs.values()
         ]
-        after = self._lines(body, [y, *grads.values()], bool(grads))
-        after += self._returned(body, y, grads, targets)
-        inside = self._checks(body, any("dtype" in line for line in after))
+        after = self._lines(body, [*ys, *grads.values()], bool(grads))
+        after += self._returned(body, ys, grads, targets)
+        words = {w for line in after for w in _WORD.findall(line.partition("  #")[0])}
+        inside = self._checks(body, words)
         if targets:
-            inside.append("grads: dict[str, Array] = {}")
+            inside.append(f"{self._results}: dict[str, Array] = {{}}")
         inside += after
         lines = _signature(name, arguments, result) + self._docstring(title, body, grads)
         return "\n".join([*lines, *("    " + line for line in inside)]) + "\n"
@@ -319,16 +352,18 @@ class Module:
         line = "return float(), {" + ", ".join(f'"{n}": {self.inputs[n]}_bar' for n in grads) + "}"
         if len(line) + len(self.output) + 4 <= _WIDTH or not self.arrays:
             return {}
+        if self.mode == "jacobian":
+            return {}
         made = {s.node for s in self.schedule.statements if not s.named}
         return {
-            node: f"grads[{_quoted(n)}]" for n, node in reversed(grads.items())
+            node: f"{self._results}[{_quoted(n)}]" for n, node in reversed(grads.items())
             if node.shape and node in made
         }  # fmt: skip
 
-    def _checks(self, body: Body, typed: bool) -> list[str]:
+    def _checks(self, body: Body, words: set[str]) -> list[str]:
         """Shapes, dtypes, and the sizes that the body needs."""
         lines = []
-        needed = list(body.dimensions)
+        needed = [d for d in body.dimensions if self.names.dimensions[d] in words]
         if self.arrays:
             call = _wrapped("check(", list(self.arrays), ")")
             if len(needed) == 1 and any(needed[0] in shape for shape in self.arrays.values()):
@@ -345,7 +380,7 @@ class Module:
             lines += call
         for dim in needed:
             lines.append(f"{self.names.dimensions[dim]} = {self._size(dim)}")
-        if self._dtype == "dtype" and (typed or self.scalars):
+        if self._dtype == "dtype" and ("dtype" in words or self.scalars):
             lines.append(f"dtype = np.result_type({', '.join(self.arrays)}).type")
         for scalar in self.scalars:
             lines.append(f"{scalar} = {self._dtype}({scalar})")
@@ -361,11 +396,24 @@ class Module:
         made = {line.statement.node: line for line in body.lines}
         inner = []
         for name, node in grads.items():
-            formula = self.text(made[node].mathematics) if node in made else body.code_of(node)
-            inner.append(f"d{self.output}/d{self.inputs[name]} = {formula}")
+            if node in made and made[node].code.batched:
+                formula = made[node].code.text
+                if body.code_of(node).diagonal:
+                    formula = f"np.diag({formula})"
+            elif node in made:
+                formula = self.text(made[node].mathematics)
+            else:
+                formula = body.code_of(node).text
+            inner.append(f"{self._derivative(self.inputs[name], made.get(node))} = {formula}")
         if not inner:
             return [f'    """{title}"""']
         return [f'    """{title}', "", *_filled_lines(inner), '    """']
+
+    def _derivative(self, by: str, line: Line | None) -> str:
+        """`dL/dW`; of a Hessian times a direction, `dL_dot/dW`."""
+        head = line.statement.head if line is not None else ""
+        output = self.output if len(self.schedule.outputs) == 1 else f"({self.output})"
+        return f"d{head or output}/d{by}"
 
     def _lines(self, body: Body, results: Sequence[Expr], frees: bool) -> list[str]:
         """The assignments; `frees`: with lines that give back the memory of large matrices."""
@@ -397,34 +445,74 @@ class Module:
     def _comments(self, line: Line, body: Body) -> list[str]:
         """From the fullest to the shortest."""
         s = line.statement
+        if line.code.batched:
+            return self._batched_comments(line, body)
         shape = _shown(s.node.shape)
         formula = self.text(line.mathematics)
         if s.of is None:
             return [f"{shape}  {formula}".strip(), shape]
         of = self.names.of.get(s.of)
-        by = f"d{self.output}/d{of}" if of else f"d{self.output}/d({self.text(body.formulas[s.of])})"
+        by = self._derivative(of or f"({self.text(body.formulas[s.of])})", line)
         return [f"{shape}  {by} = {formula}".strip(), f"{shape}  {by}".strip(), shape]
 
+    def _batched_comments(self, line: Line, body: Body) -> list[str]:
+        """Of the rows of a Jacobian together: their shape, and what they are."""
+        s, outputs = line.statement, list(self.schedule.outputs.values())
+        axes = outputs[0].shape if len(outputs) == 1 else (len(outputs),)
+        if len(axes) == 2:
+            axes = (f"{axes[0]}*{axes[1]}",)
+        diagonal = bool(body.code_of(s.node).diagonal)
+        shape = (
+            f"diagonal of {_shown((*axes, *s.node.shape))}"
+            if diagonal
+            else _shown((*axes, *s.node.shape))
+        )
+        if s.of is None:
+            return [shape]
+        of = self.names.of.get(s.of) or f"({self.text(body.formulas[s.of])})"
+        return [f"{shape}  {self._derivative(of, line)}", shape]
+
     def _returned(
-        self, body: Body, y: Expr, grads: Mapping[str, Expr], targets: Mapping[Expr, str]
-    ) -> list[str]:
-        loss = f"float({body.code_of(y)})"
+        self, body: Body, ys: Sequence[Expr], grads: Mapping[str, Expr],
+        targets: Mapping[Expr, str],
+    ) -> list[str]:  # fmt: skip
+        codes = [body.code_of(y).text for y in ys]
+        if len(ys) > 1:
+            value = f"np.array([{', '.join(codes)}], {self._dtype})"
+        elif ys[0].shape:
+            value = f"np.array({codes[0]})" if body.is_shared(ys[0]) else codes[0]
+        else:
+            value = f"float({codes[0]})"
         if not grads:
-            return [f"return {loss}"]
+            array = len(ys) == 1 and ys[0].shape and not body.is_shared(ys[0])
+            return [f"return np.asarray({value})" if array else f"return {value}"]
         entries = {}
         seen: set[Expr] = set()
         for name, node in grads.items():
-            code = body.code_of(node)
-            if not node.shape:
-                code = f"np.asarray({code}, {self._dtype})" if self.arrays else f"float({code})"
-            elif node in seen or body.is_shared(node):
+            code = self._result(body, name, node, ys)
+            if node.shape and (node in seen or body.is_shared(node)):
                 code = f"{code}.copy()"
             seen.add(node)
-            if code != f"grads[{_quoted(name)}]":
+            if code != f"{self._results}[{_quoted(name)}]":
                 entries[_quoted(name)] = code
         if targets:
-            return [*(f"grads[{n}] = {code}" for n, code in entries.items()), f"return {loss}, grads"]
-        return _wrapped(f"return {loss}, {{", [f"{n}: {code}" for n, code in entries.items()], "}")
+            made = [f"{self._results}[{n}] = {code}" for n, code in entries.items()]
+            return [*made, f"return {value}, {self._results}"]
+        return _wrapped(f"return {value}, {{", [f"{n}: {code}" for n, code in entries.items()], "}")
+
+    def _result(self, body: Body, name: str, node: Expr, ys: Sequence[Expr]) -> str:
+        """A derivative in its full shape."""
+        code = body.code_of(node)
+        if self.mode == "jacobian" and (ys[0].shape or len(ys) > 1):
+            (variable,) = (s for s in self.schedule.lowered.inputs if s.name == name)
+            axes = [str(len(ys))] if len(ys) > 1 else [body.dimension(d) for d in ys[0].shape]
+            shape = ", ".join([*axes, *(body.dimension(d) for d in variable.shape)])
+            if not code.batched:
+                return f"np.zeros(({shape},), {self._dtype})"
+            return f"{code.text}.reshape({shape})" if len(ys[0].shape) == 2 else code.text
+        if node.shape:
+            return code.text
+        return f"np.asarray({code.text}, {self._dtype})" if self.arrays else f"float({code.text})"
 
 
 def _remembering(text: Text) -> Text:

@@ -36,9 +36,7 @@ def private(
 
 # ---- where the value or the slope is known, and the formula gives 0/0 or 0 times infinity
 
-INVERSE = private(
-    "inverse", "_inverse({0})", partials=(lambda n, a: neg(square(n)),)
-)
+INVERSE = private("inverse", "_inverse({0})", partials=(lambda n, a: neg(square(n)),))
 """1/x, and 0 at 0."""
 
 RATIO = private(
@@ -80,9 +78,7 @@ ELU = private(
 )
 """elu, whose slope does not compute exp(x) for positive x."""
 
-LOG1P = private(
-    "log1p", "np.log1p({0})", partials=(lambda n, a: div(ONE, apply(ADD, ONE, a)),)
-)
+LOG1P = private("log1p", "np.log1p({0})", partials=(lambda n, a: div(ONE, apply(ADD, ONE, a)),))
 
 
 # ---- cross-entropy of probabilities, and of the sigmoid of a logit
@@ -132,9 +128,7 @@ FULL = private(
     "full", "np.full({shape}, {0}, {dtype})", 3,
     lambda value, *dims: tuple(map(arrays.dim_of, dims)),
 )  # fmt: skip
-BASIS = private(
-    "basis", "", 2, lambda *dims: tuple(map(arrays.dim_of, dims))
-)
+BASIS = private("basis", "", 2, lambda *dims: tuple(map(arrays.dim_of, dims)))
 """An array of 0 with a 1, at each place in turn along an axis in front."""
 
 STACK = private("stack", "", 2, lambda *parts: parts[0].shape)

@@ -30,6 +30,7 @@ class Statement(NamedTuple):
             constant, a dimension or made of these.
         stage: whether the value needs it, or only the derivatives.
         of: of a derivative of the output by a node, that node.
+        head: what it is the derivative of.
         named: whether the program or the derivation calls it so.
         base, suffix: of a helper of a softmax, the node it is named after, and how.
     """
@@ -38,6 +39,7 @@ class Statement(NamedTuple):
     node: Apply
     stage: Stage
     of: Expr | None = None
+    head: str = ""
     named: bool = False
     base: Expr | None = None
     suffix: str = ""
@@ -78,7 +80,12 @@ def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
         taken: identifiers that the names must not be.
     """
     expansion = Expansion()
-    roots = [*lowered.outputs.values(), *lowered.names, *lowered.cotangents, *lowered.results.values()]
+    roots = [
+        *lowered.outputs.values(),
+        *lowered.names,
+        *lowered.cotangents,
+        *lowered.results.values(),
+    ]
     expansion.run(roots)
     new = expansion.new
     outputs = {name: new[node] for name, node in lowered.outputs.items()}
@@ -98,11 +105,15 @@ def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
     for node in _backward(new, lowered, wanted, results):
         _visit(node, order, seen)
 
-    bars: dict[Expr, Expr] = {}
+    bars: dict[Expr, tuple[Expr, str]] = {}
     for bar, of in lowered.cotangents.items():
         if not isinstance(of, Sym):
-            bars.setdefault(new[bar], new[of])
-    names, statements = _named(lowered, order, forward, called, bars, expansion, results, taken)
+            bars.setdefault(new[bar], (new[of], lowered.heads[bar]))
+    (*_, head) = lowered.heads.values() or ("",)
+    for name, node in results.items():
+        (variable,) = (s for s in lowered.inputs if s.name == name)
+        bars[node] = (variable, head if len(set(lowered.heads.values())) < 2 else "")
+    names, statements = _named(lowered, order, forward, called, bars, expansion, taken)
     uses: Counter[Expr] = Counter()
     last_use: dict[Expr, int] = {}
     for i, statement in enumerate(statements):
@@ -154,7 +165,9 @@ def _backward(
 
     What a result needs is then needed no longer.
     """
-    sweep = [new[bar] for bar, of in reversed(lowered.cotangents.items()) if not isinstance(of, Sym)]
+    sweep = [
+        new[bar] for bar, of in reversed(lowered.cotangents.items()) if not isinstance(of, Sym)
+    ]
     place: dict[Expr, int] = {}
     for bar in sweep:
         if bar in wanted:
@@ -177,22 +190,19 @@ def _named(
     order: Sequence[Expr],
     forward: int,
     called: Mapping[Expr, str],
-    bars: Mapping[Expr, Expr],
+    bars: Mapping[Expr, tuple[Expr, str]],
     expansion: Expansion,
-    results: Mapping[str, Expr],
     taken: Iterable[str],
 ) -> tuple[dict[Expr, str], list[Statement]]:
     identifiers = Identifiers(taken)
     names: dict[Expr, str] = {s: identifiers.fresh(s.name) for s in lowered.inputs}
     given = {node: identifiers.fresh(name) for node, name in called.items()}
-    variables = {s.name: s for s in lowered.inputs if s.name in results}
-    by_result = {results[name]: by_name for name, by_name in variables.items()}
     statements: list[Statement] = []
     for i, node in enumerate(order):
         assert isinstance(node, Apply)
         stage: Stage = "forward" if i < forward else "backward"
         base, suffix = expansion.hints.get(node, (None, ""))
-        of = None if stage == "forward" else by_result.get(node, bars.get(node))
+        of, head = (None, "") if stage == "forward" else bars.get(node, (None, ""))
         if node in given:
             name = given[node]
         elif of in names:
@@ -202,5 +212,5 @@ def _named(
         else:
             name = identifiers.numbered("u" if stage == "forward" else "t")
         names[node] = name
-        statements.append(Statement(name, node, stage, of, node in given, base, suffix))
+        statements.append(Statement(name, node, stage, of, head, node in given, base, suffix))
     return names, statements

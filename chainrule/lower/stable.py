@@ -248,8 +248,11 @@ def _written_cross_entropy(node: Apply, a: Expr, b: Expr) -> Expr | None:
                 if not (_is(below, "softplus") and _is(above, "softplus")):
                     continue
                 z = above.args[0]
-                if rest.op is SUB and _one(rest.args[0]) and rest.args[1] is y and (
-                    neg(z) is below.args[0] or z is neg(below.args[0])
+                if (
+                    rest.op is SUB
+                    and _one(rest.args[0])
+                    and rest.args[1] is y
+                    and (neg(z) is below.args[0] or z is neg(below.args[0]))
                 ):
                     loss = sub(_softplus(z), mul(y, z))
                     return neg(loss) if odd else loss

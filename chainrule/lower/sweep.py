@@ -57,7 +57,9 @@ def _transparent(bar: Expr, constants: set[str]) -> bool:
     if not isinstance(bar, Apply):
         return True
     if bar.op.name in _STRUCTURE:
-        return bar.op.name != "outer" or any(a.op is not None and a.op.name == "ones" for a in bar.args)
+        return bar.op.name != "outer" or any(
+            a.op is not None and a.op.name == "ones" for a in bar.args
+        )
     return not bar.shape and _constant(bar, constants)
 
 

@@ -19,10 +19,11 @@ from chainrule.derivation.steps import (
     Verification,
 )
 from chainrule.render.blocks import Code, Math, Paragraph, Prose, Row, Shown
+from chainrule.render.headings import step_title
 from chainrule.render.latex import latex
 from chainrule.render.latex import words as latex_words
 from chainrule.render.notation import Notation
-from chainrule.render.page import step_rows, step_title, verification_block
+from chainrule.render.page import step_rows, verification_block
 from chainrule.render.text import text
 
 SCHEMA = "chainrule/derivation/1"

@@ -5,7 +5,7 @@ Every word that a reader sees is here or in `sentences`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from chainrule.core.expr import Expr, free_symbols, symbol
 from chainrule.core.shape import shape_text
@@ -16,9 +16,7 @@ from chainrule.derivation.steps import (
     Formula,
     Line,
     Matrix,
-    Partial,
     Step,
-    Times,
     Verification,
 )
 from chainrule.render.blocks import (
@@ -33,12 +31,11 @@ from chainrule.render.blocks import (
     Shown,
 )
 from chainrule.render.boxes import Label, label
+from chainrule.render.headings import entry_title, only_path, ordinal, page_title, step_title
 from chainrule.render.notation import Notation
 from chainrule.render.sentences import ambiguity, listing, plural, validity
 from chainrule.render.sentences import verification_block as verification_block
 from chainrule.render.text import text
-
-_ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth")
 
 
 def page(derivation: Derivation, verification: Verification | None = None) -> Page:
@@ -47,66 +44,6 @@ def page(derivation: Derivation, verification: Verification | None = None) -> Pa
     if verification is not None:
         blocks += verification_block(verification).blocks
     return Page(tuple(blocks))
-
-
-def step_title(step: Step, notation: Notation) -> Prose:
-    """What a step is called."""
-    names = step.subject
-    match step.topic:
-        case "reading":
-            return ("Read as",)
-        case "intermediates":
-            return ("Intermediate variables",)
-        case "locals":
-            return ("Local derivatives",)
-        case "logarithmic":
-            return ("Logarithmic differentiation of ", notation.quantity(names[0]))
-        case "quotient":
-            return ("Quotient rule for ", notation.quantity(names[0]))
-        case "path":
-            of, by = names
-            count = sum(isinstance(line.parts[0], Chain) for line in step.lines)
-            if count == 0 and not _only_path(step) and not notation.has_edge(of, by):
-                return (notation.quantity(of), " does not depend on ", notation.quantity(by))
-            paths = f"{count} paths" if count > 1 else "one path"
-            return (
-                f"Chain rule: {paths} from ",
-                notation.quantity(of),
-                " to ",
-                notation.quantity(by),
-            )
-        case "total":
-            return ("Total derivatives by ", notation.quantity(names[0]))
-        case "backprop":
-            return ("Backpropagation from ", notation.quantity(names[0]))
-        case "layers":
-            return ("Layer by layer: a product of Jacobians",)
-        case "cotangents":
-            return ("Backpropagation from ", notation.quantity(names[0]))
-        case "differentials":
-            return ("Differentials: the change of every quantity",)
-        case "gradient":
-            return ("Transposed: the gradient in the shape of ", notation.quantity(names[-1]))
-        case "indices":
-            return ("Entry by entry",)
-        case "actions":
-            of, by = names
-            start = ("As a linear map: the change of ", notation.quantity(of))
-            scalar = Math((symbol(notation.scalar),))
-            return (*start, ", and the gradient of any number ", scalar, " computed from it")
-        case "curvature":
-            return ("The Hessian times a direction",)
-        case "direction":
-            return ("Directional derivative: the Jacobian times the direction",)
-        case "weights":
-            return ("Weighted sum of the outputs: the weights times the Jacobian",)
-        case "substitute":
-            return ("Substitute back",)
-        case "simplify":
-            return ("Simplify",)
-        case "result":
-            return ("Result",)
-    return (step.topic.capitalize(),)
 
 
 def step_rows(step: Step, notation: Notation) -> Iterator[Row]:
@@ -161,7 +98,7 @@ def _number(line: Line) -> str:
 
 def _derivation(d: Derivation) -> Iterator[Block]:
     notation = Notation(d)
-    yield Heading(0, _title(d, notation))
+    yield Heading(0, page_title(d, notation))
     numbered = 0
     several = len(d.outputs) * len(d.variables) > 1
     stage = 1
@@ -180,7 +117,7 @@ def _derivation(d: Derivation) -> Iterator[Block]:
             if step.subject != entry:
                 entry = step.subject
                 numbered += 1
-                yield Heading(1, _entry_title(entry, notation), numbered)
+                yield Heading(1, entry_title(entry, notation), numbered)
             level = 2
         number = 0
         if level == 1 and step.topic not in ("reading", "result"):
@@ -215,33 +152,9 @@ def _repeats(before: Step | None, step: Step) -> bool:
 _ENTRY_TOPICS = frozenset(["path", "substitute", "simplify", "gradient", "indices", "actions"])
 
 
-def _entry_title(subject: Sequence[str], notation: Notation) -> Prose:
-    return ("Derivative of ", notation.quantity(subject[0]), " by ", notation.quantity(subject[1]))
-
-
-def _title(d: Derivation, notation: Notation) -> Prose:
-    topics = {step.topic for step in d.steps}
-    head = d.result.kind.capitalize()
-    kinds = {b.kind for b in d.result.blocks}
-    if "curvature" in kinds:
-        head = "Hessian times a direction,"
-    elif "direction" in topics or "direction" in kinds:
-        head = "Directional derivative"
-    elif "weights" in topics or any(b.weights is not None for b in d.result.blocks):
-        head = "Gradient of a weighted sum"
-    elif d.result.kind == "derivative" and (order := max(s.stage for s in d.steps)) > 1:
-        head = f"{_ordinal(order)} derivative".capitalize()
-    of, by = listing(d.outputs, notation.quantity), listing(d.variables, notation.quantity)
-    return (f"{head} of ", *of, " with respect to ", *by)
-
-
-def _ordinal(order: int) -> str:
-    return _ORDINALS[order] if order < len(_ORDINALS) else f"{order}th"
-
-
 def _next_stage(d: Derivation, stage: int, notation: Notation) -> Iterator[Block]:
-    previous = _ordinal(stage - 1)
-    yield Heading(1, (f"Once more: the {_ordinal(stage)} derivative",))
+    previous = ordinal(stage - 1)
+    yield Heading(1, (f"Once more: the {ordinal(stage)} derivative",))
     by = d.variables[0]
     if len(d.variables) == 1:
         name = f"{d.outputs[0]}_{by * (stage - 1)}"
@@ -275,7 +188,7 @@ def _step(step: Step, d: Derivation, notation: Notation) -> Iterator[Block]:
     else:
         if chains:
             yield Equations(tuple(chains), ("path", "product along it", ""))
-        elif step.topic == "path" and (only := _only_path(step)):
+        elif step.topic == "path" and (only := only_path(step)):
             yield Equations((Row(None, (notation.formula(only),)),))
         if step.topic == "result" and _is_wide(rest[0].right[0]):
             yield from _entries(rest[0], d, notation)
@@ -316,17 +229,6 @@ def _entries(whole: Row, d: Derivation, notation: Notation) -> Iterator[Block]:
                 left = notation.entry(d.outputs[output], by)
             rows.append(Row(left, (entry,)))
     yield Equations(tuple(rows))
-
-
-def _only_path(step: Step) -> Chain | None:
-    """The path whose edges the line multiplies."""
-    edges = step.lines[0].parts[1]
-    if not isinstance(edges, Times):
-        return None
-    partials = [e for e in edges.factors if isinstance(e, Partial)]
-    if partials and partials[0].of != step.subject[0]:  # in denominator layout
-        partials.reverse()
-    return Chain((partials[0].of, *(e.by for e in partials))) if partials else None
 
 
 def _at(d: Derivation) -> str:

@@ -40,6 +40,10 @@ _ASCII = str.maketrans(
         "²": "^2",
         "δ": "delta",
         "Σ": "sum",
+        "≤": "<=",
+        "≥": ">=",
+        "≠": "!=",
+        "…": "...",
         "─": "-",
         "×": "x",
     }
@@ -76,7 +80,12 @@ def write(page: Page, file: TextIO, *, width: int | None = None, color: bool | N
     shown = plain(page, width)
     encoding = getattr(file, "encoding", None) or "utf-8"
     if not encoding.lower().replace("-", "").startswith("utf"):
-        shown = shown.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+        shown = (
+            shown.replace("∇_", "grad_")
+            .translate(_ASCII)
+            .encode(encoding, "replace")
+            .decode(encoding)
+        )
     file.write(shown)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chainrule.core import arrays
 from chainrule.core.arithmetic import add, mul
 from chainrule.core.expr import ONE, ZERO, Expr, Sym, substitute, symbol
 from chainrule.core.linmap import (
@@ -110,28 +109,37 @@ def _one(by: Expr, places: Places, at: Places, *over: Sym) -> list[_Term]:
 
 def entry(by: Expr, places: Places) -> tuple[Expr, tuple[Delta | Entry, ...]]:
     """An entry of an array as a coefficient and factors; broadcasting lets places fall away."""
-    coefficient, core = factored(by)
-    if not core.shape:
-        return mul(coefficient, core), ()
-    places = places[len(places) - len(core.shape) :]
-    places = tuple(ZERO if dim == 1 else p for dim, p in zip(core.shape, places, strict=True))
-    if arrays.is_op(core, "ones"):
-        return coefficient, ()
-    if arrays.is_op(core, "zeros"):
-        return ZERO, ()
-    if arrays.is_op(core, "eye"):
-        return coefficient, (Delta(*places),)
-    if arrays.is_op(core, "diag"):
-        return coefficient, (Delta(*places), Entry(core.args[0], places[:1]))
-    if arrays.is_op(core, "transpose"):
-        inner = core.args[0]
-        c, factors = entry(inner, places[::-1] if len(inner.shape) == 2 else places[1:])
-        return mul(coefficient, c), factors
-    if arrays.is_op(core, "outer"):
-        c, left = entry(core.args[0], places[:1])
-        d, right = entry(core.args[1], places[1:])
-        return mul(coefficient, mul(c, d)), left + right
-    return coefficient, (Entry(core, places),)
+    coefficient: Expr = ONE
+    found: list[Delta | Entry] = []
+    stack = [(by, places)]
+    while stack:
+        node, places = stack.pop()
+        c, core = factored(node)
+        coefficient = mul(coefficient, c)
+        places = places[len(places) - len(core.shape) :]
+        places = tuple(ZERO if dim == 1 else p for dim, p in zip(core.shape, places, strict=True))
+        name = core.op.name if core.op is not None and core.shape else ""
+        match name:
+            case "ones":
+                continue
+            case "zeros":
+                return ZERO, ()
+            case "eye":
+                found.append(Delta(*places))
+            case "diag":
+                found.append(Delta(*places))
+                stack.append((core.args[0], places[:1]))
+            case "transpose":
+                vector = len(core.args[0].shape) == 1
+                stack.append((core.args[0], places[1:] if vector else places[::-1]))
+            case "outer":
+                stack.append((core.args[1], places[1:]))
+                stack.append((core.args[0], places[:1]))
+            case _ if core.shape:
+                found.append(Entry(core, places))
+            case _:
+                coefficient = mul(coefficient, core)
+    return coefficient, tuple(found)
 
 
 def _expand(m: LinMap, at: Places, fresh: Iterator[Sym]) -> list[_Term] | None:

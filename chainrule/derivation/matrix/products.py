@@ -16,7 +16,13 @@ from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply, topological
 from chainrule.core.linmap import Cut
 from chainrule.core.ops import lookup
 from chainrule.core.shape import Shape
-from chainrule.derivation.matrix.regions import Regions, entrywise, region
+from chainrule.derivation.matrix.regions import (
+    Regions,
+    entrywise,
+    region,
+    sum_of_terms,
+    terms_of,
+)
 
 Chain = tuple[Expr, list[Expr]]
 
@@ -62,7 +68,8 @@ def flipped(factor: Expr) -> Expr:
             return apply(lookup("inv"), inner.args[0])
         if arrays.is_op(inner, "matmul"):
             chain = read(inner)[1]
-            if chain == reversed_chain(chain):  # symmetric, as X' X
+            nested = any(arrays.is_op(f, "inv") for f in chain)
+            if not nested and chain == reversed_chain(chain):  # symmetric, as X' X
                 return factor
     return arrays.transpose(factor)
 
@@ -184,40 +191,6 @@ def _atoms(node: Expr) -> Chain:
     return coefficient, [core]
 
 
-def terms_of(node: Expr) -> list[tuple[bool, Expr]]:
-    """The terms of a sum, and whether each is subtracted."""
-    found: list[tuple[bool, Expr]] = []
-    stack = [(False, node)]
-    while stack:
-        minus, top = stack.pop()
-        if top.op is ADD or top.op is SUB:
-            stack.append((minus != (top.op is SUB), top.args[1]))
-            stack.append((minus, top.args[0]))
-        elif top.op is NEG:
-            stack.append((not minus, top.args[0]))
-        else:
-            found.append((minus, top))
-    return found
-
-
-def sum_of_terms(terms: Sequence[tuple[bool, Expr]]) -> Expr:
-    """The sum; one that is not subtracted comes first, if there is one."""
-    ordered = [pair for minus, term in terms for pair in _unsigned(minus, term)]
-    first = next((i for i, (minus, _) in enumerate(ordered) if not minus), 0)
-    ordered.insert(0, ordered.pop(first))
-    minus, total = ordered[0]
-    total = neg(total) if minus else total
-    for minus, term in ordered[1:]:
-        total = apply(SUB if minus else ADD, total, term)
-    return total
-
-
-def _unsigned(minus: bool, term: Expr) -> list[tuple[bool, Expr]]:
-    while term.op is NEG:
-        minus, term = not minus, term.args[0]
-    return [(minus, term)]
-
-
 class Products:
     """The rules, at work on nodes whose arguments are in normal form.
 
@@ -319,7 +292,10 @@ class Products:
         (only,) = factors
         terms = terms_of(only)
         if len(terms) > 1 and all(term.shape == only.shape for _, term in terms):
-            moved = [(minus, self.transposed(term)) for minus, term in terms]
+            moved = []
+            for minus, term in terms:
+                c, chain = read(term)
+                moved.append((minus, arrays.scaled(c, _joined(reversed_chain(chain)))))
             if _transposes(t for _, t in moved) <= _transposes(t for _, t in terms):
                 self.fire(TRANSPOSED_SUM)
                 return arrays.scaled(coefficient, self.simple(sum_of_terms(moved)))
@@ -339,17 +315,25 @@ class Products:
 
     def product(self, coefficient: Expr, factors: Sequence[Expr], shape: Shape) -> Expr:
         """The product of the factors, which has this shape."""
-        # The number 1 as a matrix, of a vector's row that was transposed again.
-        factors = [f for f in factors[:-1] if not _is_one(f)] + list(factors[-1:])
-        at = _to_distribute(factors)
-        if at is not None:
+        done: list[tuple[bool, Expr]] = []
+        waiting = [(False, coefficient, list(factors))]
+        while waiting:
+            minus, c, chain = waiting.pop()
+            # The number 1 as a matrix, of a vector's row that was transposed again.
+            chain = [f for f in chain[:-1] if not _is_one(f)] + chain[-1:]
+            at = _to_distribute(chain)
+            if at is None:
+                done.append((minus, self.multiplied(c, chain, shape)))
+                continue
             self.fire(DISTRIBUTE)
-            parts = []
-            for minus, term in terms_of(factors[at]):
-                c, inner = read(term)
-                chain = [*factors[:at], *inner, *factors[at + 1 :]]
-                parts.append((minus, self.product(mul(coefficient, c), chain, shape)))
-            return self.simple(sum_of_terms(parts))
+            for sign, term in reversed(terms_of(chain[at])):
+                d, inner = read(term)
+                whole = [*chain[:at], *inner, *chain[at + 1 :]]
+                waiting.append((minus != sign, mul(c, d), whole))
+        return done[0][1] if len(done) == 1 and not done[0][0] else self.simple(sum_of_terms(done))
+
+    def multiplied(self, coefficient: Expr, factors: Sequence[Expr], shape: Shape) -> Expr:
+        """The product of factors none of which is a sum to be multiplied out."""
         stack: list[Expr] = []
         for factor in factors:
             if arrays.is_zero(factor):
@@ -684,14 +668,20 @@ def _common_coefficient(chains: Sequence[tuple[bool, Expr, list[Expr]]]) -> Expr
 
 def _joined(chain: Sequence[Expr]) -> Expr:
     """The factors multiplied from the left; a column and a row after it as an outer product."""
-    for i in range(len(chain) - 1):
-        if is_column(chain[i]) and is_row(chain[i + 1]):
-            row = chain[i + 1 :]
-            right = _joined([*(flipped(f) for f in row[:0:-1]), arrays.column(row[0])])
-            left = _joined(chain[: i + 1])
-            if arrays.is_op(left, "ones") and arrays.is_op(right, "ones"):
-                return arrays.ones((*left.shape, *right.shape))
-            return apply(lookup("outer"), left, right)
+    ends = [i + 1 for i in range(len(chain) - 1) if is_column(chain[i]) and is_row(chain[i + 1])]
+    if not ends:
+        return _multiplied(chain)
+    scalar: Expr = ONE  # from a row to a column
+    for start, end in zip(ends, ends[1:], strict=False):
+        scalar = mul(scalar, _multiplied(chain[start:end]))
+    left, row = _multiplied(chain[: ends[0]]), chain[ends[-1] :]
+    right = _multiplied([*(flipped(f) for f in row[:0:-1]), arrays.column(row[0])])
+    if arrays.is_op(left, "ones") and arrays.is_op(right, "ones"):
+        return arrays.scaled(scalar, arrays.ones((*left.shape, *right.shape)))
+    return arrays.scaled(scalar, apply(lookup("outer"), left, right))
+
+
+def _multiplied(chain: Sequence[Expr]) -> Expr:
     product = chain[0]
     for factor in chain[1:]:
         product = apply(lookup("matmul"), product, factor)

@@ -12,10 +12,11 @@ sub(mul(2, matmul(A, x)), x)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 
 from chainrule.core import arrays
-from chainrule.core.arithmetic import ADD, MUL, SUB
+from chainrule.core.arithmetic import ADD, MUL, NEG, SUB, neg
 from chainrule.core.expr import (
     ONE,
     ZERO,
@@ -53,6 +54,40 @@ def region(root: Expr) -> list[Expr]:
             if entrywise(node):
                 stack.extend((a, False) for a in reversed(node.args))
     return order
+
+
+def terms_of(node: Expr) -> list[tuple[bool, Expr]]:
+    """The terms of a sum, and whether each is subtracted."""
+    found: list[tuple[bool, Expr]] = []
+    stack = [(False, node)]
+    while stack:
+        minus, top = stack.pop()
+        if top.op is ADD or top.op is SUB:
+            stack.append((minus != (top.op is SUB), top.args[1]))
+            stack.append((minus, top.args[0]))
+        elif top.op is NEG:
+            stack.append((not minus, top.args[0]))
+        else:
+            found.append((minus, top))
+    return found
+
+
+def sum_of_terms(terms: Sequence[tuple[bool, Expr]]) -> Expr:
+    """The sum; one that is not subtracted comes first, if there is one."""
+    ordered = [pair for minus, term in terms for pair in _unsigned(minus, term)]
+    first = next((i for i, (minus, _) in enumerate(ordered) if not minus), 0)
+    ordered.insert(0, ordered.pop(first))
+    minus, total = ordered[0]
+    total = neg(total) if minus else total
+    for minus, term in ordered[1:]:
+        total = apply(SUB if minus else ADD, total, term)
+    return total
+
+
+def _unsigned(minus: bool, term: Expr) -> list[tuple[bool, Expr]]:
+    while term.op is NEG:
+        minus, term = not minus, term.args[0]
+    return [(minus, term)]
 
 
 class Regions:
@@ -119,10 +154,10 @@ def _put_back(node: Expr, args: list[Expr], back: dict[Expr, Expr]) -> Expr:
 
 def _with_ones(total: Expr, shape: Shape) -> Expr:
     """A sum with a scalar term, which came of a matrix of ones, with that matrix again."""
-    if total.op is not ADD and total.op is not SUB:
+    terms = terms_of(total)
+    if len(terms) == 1:
         return total
-    parts = [_with_ones(a, shape) if a.shape else arrays.spread(a, shape) for a in total.args]
-    return apply(total.op, *parts)
+    return sum_of_terms([(m, t if t.shape else arrays.spread(t, shape)) for m, t in terms])
 
 
 def _name(leaf: Expr, number: str) -> str:

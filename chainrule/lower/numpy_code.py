@@ -1,0 +1,111 @@
+"""Python expressions as text, with the brackets that they need.
+
+It is Python's own syntax tree of a template that says how tightly its parts bind.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """A Python expression.
+
+    Attributes:
+        text: formatted as ruff does.
+        binding: how tightly it binds: 6 needs no brackets anywhere, 1 is a comparison.
+        python: whether its value is a number of Python, which takes the dtype of what it meets.
+        test: whether its value is true or false, entry by entry.
+        operations: how many it has.
+        batched: whether the value has an axis in front that its node does not know of.
+        diagonal: then, the text of a vector, if it is the diagonal matrix of that.
+        binds: how tightly that text binds.
+    """
+
+    text: str
+    binding: int = 6
+    python: bool = False
+    test: bool = False
+    operations: int = 0
+    batched: bool = False
+    diagonal: str = ""
+    binds: int = 6
+
+
+_PLACE = re.compile(r"\{(\d+)\}")
+ATOM, POWER, UNARY, PRODUCT, SUM, TEST = 6, 5, 4, 3, 2, 1
+_BINDING: dict[type[ast.AST], int] = {
+    ast.Add: SUM, ast.Sub: SUM, ast.Mult: PRODUCT, ast.Div: PRODUCT, ast.MatMult: PRODUCT,
+    ast.Pow: POWER,
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _read(template: str) -> tuple[int, tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """How the template binds, its text between the places, and each place: slot, least binding.
+
+    It is Python's own syntax tree that says what stands beside an operator.
+    """
+    tree = ast.parse(_PLACE.sub(r"_\1", template), mode="eval").body
+    needed: dict[tuple[int, int], int] = {}
+    for parent in ast.walk(tree):
+        for child in ast.iter_child_nodes(parent):
+            if isinstance(child, ast.Name) and child.id[0] == "_" and child.id[1:].isdigit():
+                needed[child.lineno, child.col_offset] = _least(parent, child)
+    texts, places, start = [], [], 0
+    shift = 0  # `{0}` is a character longer than `_0`
+    for found in _PLACE.finditer(template):
+        texts.append(template[start : found.start()])
+        start = found.end()
+        places.append((int(found[1]), needed.get((1, found.start() - shift), 0)))
+        shift += 1
+    return _binds(tree), (*texts, template[start:]), tuple(places)
+
+
+def _least(parent: ast.AST, child: ast.AST) -> int:
+    if isinstance(parent, ast.BinOp):
+        own = _BINDING[type(parent.op)]
+        if own == POWER:
+            return ATOM
+        return own if child is parent.left else own + 1
+    if isinstance(parent, ast.UnaryOp):
+        return ATOM
+    if isinstance(parent, ast.Compare):
+        return SUM
+    inside = isinstance(parent, ast.Attribute) or (
+        isinstance(parent, ast.Subscript) and child is parent.value
+    )
+    return ATOM if inside else 0
+
+
+def _binds(tree: ast.expr) -> int:
+    if isinstance(tree, ast.BinOp):
+        return _BINDING[type(tree.op)]
+    if isinstance(tree, ast.UnaryOp):
+        return UNARY
+    return TEST if isinstance(tree, ast.Compare) else ATOM
+
+
+def filled(template: str, args: Sequence[Code]) -> Code:
+    """The template with its operands, bracketed where Python needs it."""
+    binding, texts, places = _read(template)
+    text = texts[0]
+    for (slot, least), after in zip(places, texts[1:], strict=True):
+        code = args[slot]
+        text += code.text if code.binding >= least else f"({code.text})"
+        text += after
+    if binding == POWER and _SIMPLE.fullmatch(text):
+        text = text.replace(" ** ", "**")
+    return Code(text, binding)
+
+
+_SIMPLE = re.compile(r"[\w.]+ \*\* -?[\w.]+")
+
+
+def repeated(template: str, slot: int) -> bool:
+    """Whether an operand stands more than once."""
+    return template.count(f"{{{slot}}}") > 1
