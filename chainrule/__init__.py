@@ -12,7 +12,16 @@ import importlib
 
 TYPE_CHECKING = False  # type checkers know the name; importing it takes a tenth of `--help`
 if TYPE_CHECKING:
-    from chainrule.answers import Verdict, Worked, batch_as, check, check_batch, check_steps
+    from chainrule.answers import (
+        Count,
+        Verdict,
+        Worked,
+        batch_as,
+        check,
+        check_batch,
+        check_count,
+        check_steps,
+    )
     from chainrule.api import (
         Derivation,
         derive,
@@ -32,7 +41,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 _ELSEWHERE = {  # what is not in chainrule.api
     "chainrule.answers": (
-        "Verdict", "Worked", "batch_as", "check", "check_batch", "check_steps",
+        "Count", "Verdict", "Worked", "batch_as", "check", "check_batch", "check_count",
+        "check_steps",
     ),
     "chainrule.checking.gradients": ("GradientReport", "check_gradients"),
     "chainrule.compiled": ("GradientFunction", "compile"),
@@ -40,6 +50,7 @@ _ELSEWHERE = {  # what is not in chainrule.api
 }  # fmt: skip
 __all__ = [
     "ChainruleError",
+    "Count",
     "Derivation",
     "GradientFunction",
     "GradientReport",
@@ -50,6 +61,7 @@ __all__ = [
     "batch_as",
     "check",
     "check_batch",
+    "check_count",
     "check_gradients",
     "check_steps",
     "compile",

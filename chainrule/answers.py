@@ -9,12 +9,14 @@ the factor du1/dx = 2*x is missing from the path y <- u2 <- u1 <- x
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TextIO
 
-from chainrule.checking.answer import Counterexample, Remark
+from chainrule.checking.answer import ArrayCounterexample, Counterexample, Remark
 from chainrule.checking.answer import Verdict as Data
 from chainrule.checking.batch import Checked, check_all, exercises
+from chainrule.checking.counts import CountVerdict
+from chainrule.checking.counts import check_count as parameters
 from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.lines import Worked as WorkedData
 from chainrule.checking.lines import check_lines
@@ -22,10 +24,20 @@ from chainrule.checking.question import check_answer
 from chainrule.core.errors import UsageError
 from chainrule.derivation.steps import Layout
 from chainrule.inputs import Names, Source, names_of, program_of
-from chainrule.render import markdown, terminal, verdict_table
+from chainrule.render import counts, markdown, terminal, verdict_table
 from chainrule.render import verdict as words
 
-__all__ = ["Verdict", "Worked", "batch_as", "check", "check_batch", "check_steps"]
+__all__ = [
+    "Count",
+    "Verdict",
+    "Worked",
+    "batch_as",
+    "check",
+    "check_batch",
+    "check_count",
+    "check_steps",
+]
+_LONGEST_NUMBER = 18
 
 
 class Verdict:
@@ -49,7 +61,7 @@ class Verdict:
         return self.data.correct
 
     @property
-    def counterexample(self) -> Counterexample | None:
+    def counterexample(self) -> Counterexample | ArrayCounterexample | None:
         """A point, the derivative there, and what the answer gives."""
         return self.data.counterexample
 
@@ -85,6 +97,47 @@ class Verdict:
     def json(self) -> str:
         """One JSON object, schema `chainrule/verdict/1`."""
         return words.to_json(self.data)
+
+
+class Count:
+    """Whether a number of parameters is right.
+
+    Attributes:
+        data: as data (`chainrule.checking.counts.CountVerdict`).
+    """
+
+    def __init__(self, data: CountVerdict) -> None:
+        self.data = data
+
+    @property
+    def status(self) -> str:
+        """`right` or `wrong`."""
+        return "right" if self.correct else "wrong"
+
+    @property
+    def correct(self) -> bool:
+        """Whether the number is right."""
+        return self.data.correct
+
+    @property
+    def message(self) -> str:
+        """The likely slip in a sentence, or nothing."""
+        return counts.sentence(self.data.slips[0]) if self.data.slips else ""
+
+    def __str__(self) -> str:
+        return terminal.plain(counts.page(self.data))
+
+    def show(self, file: TextIO) -> None:
+        """Write it to a file or a terminal."""
+        terminal.write(counts.page(self.data), file)
+
+    def markdown(self) -> str:
+        """Markdown with GitHub's `$…$`."""
+        return markdown.markdown(counts.page(self.data))
+
+    def json(self) -> str:
+        """One JSON object, schema `chainrule/count/1`."""
+        return counts.to_json(self.data)
 
 
 class Worked:
@@ -157,6 +210,32 @@ def check(
     return Verdict(
         check_answer(program, answer, variables=names_of(wrt), order=order, layout=layout)
     )
+
+
+def check_count(sizes: str | Sequence[int], given: int | str) -> Count:
+    """Check how many parameters a fully connected network has.
+
+    Args:
+        sizes: of the input and of every layer, as `"3-3-2-1"` or a list.
+        given: the answer.
+
+    Raises:
+        UsageError: the sizes are those of no network, or the answer is no whole number.
+
+    >>> check_count("3-3-2-1", 23).correct
+    True
+    """
+    listed = [n.strip() for n in sizes.split("-")] if isinstance(sizes, str) else list(sizes)
+    numbers = [_whole(n, "write the sizes as 3-3-2-1") for n in listed]
+    plain = given.replace(",", "").replace(" ", "") if isinstance(given, str) else given
+    return Count(parameters(numbers, _whole(plain, "the answer is a whole number, as 23")))
+
+
+def _whole(value: int | str, hint: str) -> int:
+    text = str(value).strip()
+    if not text.isdecimal() or len(text) > _LONGEST_NUMBER:
+        raise UsageError(f"`{text[:40]}` is no whole number", hint=hint)
+    return int(text)
 
 
 def check_steps(text: str, source: Source | None = None, wrt: Names = ()) -> Worked:

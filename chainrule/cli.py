@@ -164,6 +164,8 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="layout of a Jacobian; either is right unless this is given")  # fmt: skip
     add("--steps", default="", metavar="FILE", help="check a worked derivation; - reads stdin")
     add("--batch", default="", metavar="FILE.csv", help="check a table of answers")
+    add("--network", default="", metavar="3-3-2-1",
+        help="check the number of parameters of a fully connected network")  # fmt: skip
     add("--latex-input", action="store_true", help="read EXPR as LaTeX")
     add("--strict", action="store_true", help="make every ambiguous reading an error")
     add("--format", choices=("text", "markdown", "json", "csv"), default=None,
@@ -272,8 +274,10 @@ def _check(args: argparse.Namespace) -> int:
         return _check_batch(args, form)
     if form not in ("text", "markdown", "json"):
         raise chainrule.UsageError(f"--format {form}: not for one answer")
-    found: chainrule.Verdict | chainrule.Worked
-    if args.steps:
+    found: chainrule.Verdict | chainrule.Worked | chainrule.Count
+    if args.network:
+        found = chainrule.check_count(args.network, args.answer or args.expression)
+    elif args.steps:
         text = sys.stdin.read(2_000_001) if args.steps == "-" else _file(args.steps)
         source = _source(args.expression) if args.expression else None
         found = chainrule.check_steps(text, source, args.wrt)

@@ -127,11 +127,13 @@ class GradientFunction:
         for name in inputs:
             if name not in given:
                 raise UsageError(f"{name} has no value", hint=f"call it with {name}=…")
-        dtype = self.dtype or _common([np.asarray(v) for v in given.values() if np.ndim(v)])
+        labels = self.schedule.lowered.labels
+        floats = [np.asarray(v) for n, v in given.items() if np.ndim(v) and n not in labels]
+        dtype = self.dtype or _common(floats)
         converted = {}
         for name, leaf in inputs.items():
             try:
-                array = np.asarray(given[name], dtype=dtype)
+                array = np.asarray(given[name], dtype=None if name in labels else dtype)
             except (TypeError, ValueError):
                 raise UsageError(f"the value of {name} is no array of numbers") from None
             if array.ndim != len(leaf.shape):
@@ -209,7 +211,7 @@ class FlatFunction:
         """The variables' values in one vector."""
         given = {**(values or {}), **more}
         for name, shape in self.shapes.items():
-            if np.shape(given.get(name)) != shape or name not in given:
+            if name not in given or np.shape(given[name]) != shape:
                 raise ShapeError(f"{name} needs a value of shape {shape}")
         return np.concatenate([np.ravel(np.asarray(given[n], float)) for n in self.shapes])
 

@@ -1,12 +1,13 @@
 """A long run of random programs: nothing but a result or a ChainruleError may come of them.
 
-    python tests/fuzz.py --seconds 3600            # coverage-guided where atheris is installed
-    python tests/fuzz.py --inputs 1000000 --plain  # random mutations only
+    python tests/fuzz.py --inputs 1000000 --seconds 3600 --jobs 2
+    python tests/fuzz.py --guided --seconds 3600   # by coverage; needs `pip install atheris`
     python tests/fuzz.py --replay                  # the inputs kept in tests/cases/fuzz.txt
 
-An input is a program, and after the sign U+001E an answer to check. Each is read, derived and
-printed in every format, checked, and compiled; each within a limit of time and memory. What
-breaks is written to the file of kept inputs, one JSON string a line, and printed.
+An input is a program, and after the sign U+001E an answer to check. Every input is read, as the
+language and as LaTeX; what can be read is now and then derived, drawn in every format,
+verified, checked and compiled (`EVERY`), each within two seconds of processor time and 500 MB.
+What breaks is printed and written to the file of kept inputs, one JSON string a line.
 """
 
 from __future__ import annotations
@@ -14,28 +15,31 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import os
 import random
 import re
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count as count_up
 from pathlib import Path
 from types import FrameType
 from zlib import crc32
 
 import chainrule as cr
+from chainrule.core.program import Program
 
-CASES = Path(__file__).with_name("cases")
-KEPT = CASES / "fuzz.txt"
+TESTS = Path(__file__).parent
+KEPT = TESTS / "cases" / "fuzz.txt"
 SPLIT = "\x1e"
-LIMIT = 30.0  # seconds an input: ten for the answer, as long for its diagnosis, and a slow machine
-MEMORY = 8 << 30
+SECONDS = 2.0  # of processor time, for one target
+MEMORY = 500 << 20  # above what the process has at its start
 
 _DICTIONARY = """
 x y z w1 x_i theta α W A b N u1 t e pi π d dx d/dx \\frac{d}{dx} \\sin \\left( \\right) \\cdot
@@ -72,64 +76,109 @@ class Hang(BaseException):
     """The limit of time is up; no `except Exception` may swallow it."""
 
 
-def exercise(text: str) -> str:
-    """Run an input through everything; what came of it.
-
-    Raises:
-        Exception: whatever is no ChainruleError.
-    """
-    program, _, answer = text.partition(SPLIT)
-    try:
-        parsed = cr.parse(program)
-    except cr.ChainruleError as error:
-        _told(error)
-        return "not read"
-    outcome = "read"
-    try:
-        found = cr.derive(parsed, verify="numeric", timeout=1.0)
-        shown = (str(found), found.latex(), found.markdown(), found.json(), found.expression)
-        json.loads(shown[3])
-        assert not any("\x1b" in face or "\0" in face for face in shown)
-        if found.verification.status == "failed":
-            raise AssertionError(f"refuted: {found.verification}")
-        outcome = "derived"
-    except cr.ChainruleError as error:
-        _told(error)
-    if answer or crc32(text.encode("utf-8", "replace")) % 8 == 0:  # it takes the longest
-        try:
-            verdict = cr.check(program, answer or "2*x")
-            str(verdict), verdict.json()
-            outcome += ", checked"
-        except cr.ChainruleError as error:
-            _told(error)
-    try:
-        ast.parse(cr.compile(parsed).source)
-        outcome += ", compiled"
-    except cr.ChainruleError as error:
-        _told(error)
-    return outcome
+# ------------------------------------------------------------------------- targets
 
 
-def _told(error: cr.ChainruleError) -> None:
-    """The message is one that can be shown."""
-    assert error.message and "\n" not in error.message and str(error)
+def parse(text: str, program: Program | None, answer: str) -> None:
+    """Read as the language."""
+    cr.parse(text)
 
 
-def guarded(text: str, limit: float = LIMIT) -> tuple[str, str]:
-    """What came of an input, or a traceback; the second is empty where all went well."""
+def latex(text: str, program: Program | None, answer: str) -> None:
+    """Read as LaTeX."""
+    cr.parse(text, latex=True)
+
+
+def derive(text: str, program: Program, answer: str) -> None:
+    """Derive, without verification."""
+    cr.derive(program, verify="off", timeout=0.5)
+
+
+def faces(text: str, program: Program, answer: str) -> None:
+    """Derive and draw in every format."""
+    found = cr.derive(program, verify="off", timeout=0.3)
+    shown = [str(found), found.latex(), found.markdown(), found.html(), found.json()]
+    json.loads(shown[-1])
+    assert not any("\x1b" in face or "\0" in face for face in (*shown, found.expression))
+
+
+def verify(text: str, program: Program, answer: str) -> None:
+    """Derive, and compare with numbers."""
+    found = cr.derive(program, verify="numeric", timeout=0.5).verification
+    assert found.status != "failed", f"refuted: {found}"
+
+
+def check(text: str, program: Program, answer: str) -> None:
+    """Check the input's answer, or one that is hardly ever right."""
+    verdict = cr.check(text, answer or "2*x", timeout=0.5)
+    str(verdict), verdict.json()
+
+
+def compile(text: str, program: Program, answer: str) -> None:
+    """Write gradient code."""
+    ast.parse(cr.compile(program).source)
+
+
+Target = Callable[[str, Program, str], None]
+TARGETS: Mapping[str, Target] = {
+    f.__name__: f for f in (parse, latex, derive, faces, verify, check, compile)
+}
+EVERY = {"parse": 1, "latex": 1, "derive": 4, "faces": 16, "verify": 32, "check": 64, "compile": 4}
+"""Of so many inputs, one is given to the target: the quick ones see the most."""
+
+
+def exercise(text: str, targets: Iterable[str] = TARGETS, seconds: float = SECONDS) -> Result:
+    """Run an input through the targets; those after `latex` only where it can be read."""
+    text, _, answer = text.partition(SPLIT)
+    done: Counter[str] = Counter()
+    broken: list[tuple[str, str]] = []
+    program = None
+    for name in targets:
+        if program is None and name not in ("parse", "latex"):
+            continue
+        outcome, trace = guarded(TARGETS[name], text, program, answer, seconds)
+        done[name] += 1
+        done[f"{name}: {outcome}"] += 1
+        if trace:
+            broken.append((name, trace))
+        elif name == "parse" and outcome == "done":
+            program = cr.parse(text)
+    return done, broken
+
+
+Result = tuple[Counter[str], list[tuple[str, str]]]
+
+
+def guarded(
+    target: Target, text: str, program: Program | None, answer: str, seconds: float = SECONDS
+) -> tuple[str, str]:
+    """`done` or `refused`, else the name of what was raised and a traceback."""
 
     def up(_: int, frame: FrameType | None) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, up)
-    signal.setitimer(signal.ITIMER_REAL, limit)
+    before = signal.signal(signal.SIGPROF, up)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
-        return exercise(text), ""
+        try:
+            target(text, program, answer)  # type: ignore[arg-type]
+            return "done", ""
+        except cr.ChainruleError as error:
+            assert error.message and "\n" not in error.message and str(error)
+            return "refused", ""
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
     except (Exception, Hang) as error:
         return type(error).__name__, traceback.format_exc(limit=-12)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def bound_memory(most: int = MEMORY) -> None:
+    """Let this process have so many bytes more than it has now; beyond is a MemoryError."""
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + most, now + most))
 
 
 # ------------------------------------------------------------------------- inputs
@@ -142,13 +191,19 @@ def kept() -> list[str]:
 
 
 def corpus() -> list[str]:
-    """Programs to begin with: seeds, kept inputs, and the cases of other tests."""
-    suite = (CASES / "suite.jsonl").read_text(encoding="utf-8").splitlines()
-    bad = (CASES / "bad_input.txt").read_text(encoding="utf-8").split("\n\n")
-    return [
-        *SEEDS, *kept(), *(json.loads(line)["text"] for line in suite),
-        *(block.split("\n")[0] for block in bad[1:]),
-    ]  # fmt: skip
+    """Programs to begin with: seeds, kept inputs, the cases of other tests, the README's."""
+    found = [*SEEDS, *kept()]
+    for path in sorted((TESTS / "cases").glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            program = row.get("text") or row.get("program") or row.get("function", "")
+            program = "; ".join(filter(None, (row.get("declare"), program)))
+            found.append(program + (SPLIT + row["answer"] if row.get("answer") else ""))
+    bad = (TESTS / "cases" / "bad_input.txt").read_text(encoding="utf-8").split("\n\n")
+    readme = (TESTS.parent / "README.md").read_text(encoding="utf-8")
+    found += [block.split("\n")[0] for block in bad[1:]]
+    found += [a or b for a, b in re.findall(r"`([^`\n]+)`|\"([^\"\n]+)\"", readme)]
+    return list(dict.fromkeys(t for t in found if t and len(t) < 1000))
 
 
 _PIECES = re.compile(r"\\?\w+|\s+|.", re.DOTALL)
@@ -183,68 +238,104 @@ def mutated(text: str, others: list[str], rng: random.Random) -> str:
 # ------------------------------------------------------------------------- runs
 
 
-def keep(text: str, trace: str) -> None:
+class Run:
+    """What a run has done so far."""
+
+    def __init__(self) -> None:
+        self.inputs, self.broken = 0, 0
+        self.counts: Counter[str] = Counter()
+        self.start = time.monotonic()
+
+    def one(self, text: str) -> bool:
+        """Give the input to the targets whose turn it is; whether it could be read."""
+        self.inputs += 1
+        turn = crc32(text.encode("utf-8", "replace"))
+        done, broken = exercise(text, [n for n, every in EVERY.items() if not turn % every])
+        self.counts += done
+        self.broken += len(broken)
+        for name, trace in broken:
+            keep(text, name, trace)
+        return bool(done["parse: done"])
+
+    def report(self) -> dict[str, object]:
+        """Inputs, what broke, calls of each target and how they ended, seconds."""
+        seconds = round(time.monotonic() - self.start)
+        return {"inputs": self.inputs, "broken": self.broken, "seconds": seconds, **self.counts}
+
+
+def keep(text: str, target: str, trace: str) -> None:
     """Print what broke, and keep the input."""
-    print(f"\n{text!r}\n{trace}", file=sys.stderr)
+    print(f"\n{target}: {text!r}\n{trace}", file=sys.stderr, flush=True)
     if text not in kept():
         with KEPT.open("a", encoding="utf-8") as file:
             file.write(json.dumps(text) + "\n")
 
 
-def plain(count: float, seconds: float, seed: int) -> int:
-    """Random mutations; the number of inputs that broke something."""
-    outcomes: Counter[str] = Counter()
-    broken = 0
-    start = time.monotonic()
-    rng, known = random.Random(seed), corpus()
+def plain(count: float, seconds: float, seed: int, every: int = 20_000) -> Run:
+    """Random mutations; a line of counts to stderr now and then."""
+    run, rng, known = Run(), random.Random(seed), corpus()
     originals = len(known)
-    for number in count_up():
-        if number >= count or time.monotonic() - start > seconds:
+    for number in count_up(1):
+        if number > count or time.monotonic() - run.start > seconds:
             break
         text = mutated(rng.choice(known), known, rng)
-        outcome, trace = guarded(text)
-        outcomes[outcome] += 1
-        if trace:
-            broken += 1
-            keep(text, trace)
-        elif outcome not in ("not read", "read") and len(text) < 400:
-            # Mutants of a program that is derived are more often programs than others are.
-            if len(known) < 3 * originals:
+        if run.one(text) and len(text) < 400:
+            # Mutants of a program are more often programs than others are.
+            if len(known) < 4 * originals:
                 known.append(text)
             else:
                 known[rng.randrange(originals, len(known))] = text
-        if not number % 200 and sys.stderr.isatty():
-            print(f"\r{number:,} inputs, {broken} broken", end="", file=sys.stderr, flush=True)
-    print(json.dumps({"inputs": sum(outcomes.values()), **outcomes}))
-    return broken
+        if not number % every:
+            print(json.dumps(run.report()), file=sys.stderr, flush=True)
+    return run
 
 
-def guided(atheris: object, count: float, seconds: float, seed: int) -> None:
-    """libFuzzer through atheris; it ends the process at the first input that breaks."""
+def guided(count: float, seconds: float, seed: int, every: int = 5_000) -> None:
+    """libFuzzer through atheris, which ends the process itself: the last line of counts stands."""
+    import atheris
+
     fuzzer: dict[str, Callable[..., object]] = vars(atheris)  # the library has no types
-    known = corpus()
+    run, known = Run(), corpus()
 
     def one(data: bytes) -> None:
-        text = data.decode("utf-8", "replace")
-        _, trace = guarded(text)
-        if trace:
-            keep(text, trace)
-            raise RuntimeError(f"broken by {text!r}")
+        run.one(data.decode("utf-8", "replace"))
+        if not run.inputs % every or run.inputs == count:
+            print(json.dumps(run.report()), file=sys.stderr, flush=True)
 
     def mutate(data: bytes, size: int, number: int) -> bytes:
-        text = data.decode("utf-8", "replace") or random.Random(number).choice(known)
-        return mutated(text, known, random.Random(number)).encode()[:size]
+        rng = random.Random(number)
+        text = data.decode("utf-8", "replace") or rng.choice(known)
+        return mutated(text, known, rng).encode("utf-8", "replace")[:size]
 
-    fuzzer["instrument_all"]()
+    seeds = Path(tempfile.mkdtemp())
+    for number, text in enumerate(known):
+        (seeds / str(number)).write_text(text, encoding="utf-8", errors="replace", newline="")
     options = [
-        f"-seed={seed}",
-        f"-artifact_prefix={tempfile.mkdtemp()}/",
-        f"-max_total_time={int(min(seconds, 1e8))}",
-        "-max_len=4000",
-    ]
-    options.append(f"-runs={int(count) if count < 1e12 else -1}")
-    fuzzer["Setup"]([sys.argv[0], *options], one, custom_mutator=mutate)
+        f"-seed={seed + 1}", f"-artifact_prefix={tempfile.mkdtemp()}/", "-max_len=4000",
+        f"-max_total_time={int(min(seconds, 1e8))}", "-rss_limit_mb=0", "-timeout=600",
+        f"-runs={int(count) if count < 1e12 else -1}",
+    ]  # fmt: skip
+    fuzzer["instrument_all"]()
+    fuzzer["Setup"]([sys.argv[0], *options, tempfile.mkdtemp(), str(seeds)], one,
+                    custom_mutator=mutate)  # fmt: skip
     fuzzer["Fuzz"]()
+
+
+def in_parallel(args: argparse.Namespace) -> int:
+    """Several processes, each with seeds of its own; the sum of their counts."""
+    each = args.inputs / args.jobs
+    command = [sys.executable, __file__, f"--inputs={each}", f"--seconds={args.seconds}"]
+    processes = [
+        subprocess.Popen([*command, f"--seed={args.seed * args.jobs + i}"], stdout=subprocess.PIPE)
+        for i in range(args.jobs)
+    ]
+    total: Counter[str] = Counter()
+    for process in processes:
+        out, _ = process.communicate()
+        total += Counter(json.loads(out.splitlines()[-1]) if out else {"died": 1})
+    total["seconds"] //= args.jobs
+    print(json.dumps(total))
+    return int(bool(total["broken"] or total["died"]))
 
 
 def main() -> int:
@@ -253,23 +344,28 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--inputs", type=float, default=float("inf"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--plain", action="store_true", help="do not use atheris")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--guided", action="store_true", help="by coverage, with atheris")
     parser.add_argument("--replay", action="store_true", help="only the kept inputs")
     args = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    if args.jobs > 1 and not args.guided:
+        return in_parallel(args)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a thread of it reserves tens of megabytes
+    exercise("x: vector(2); sum(x^2)" + SPLIT + "2*x", seconds=60)  # imports what is slow
     if args.replay:
-        traces = [trace for text in kept() if (trace := guarded(text)[1])]
-        print(*traces, f"{len(traces)} of {len(kept())} kept inputs break something", sep="\n")
-        return min(1, len(traces))
-    if not args.plain:
-        try:
-            import atheris
-        except ImportError:
-            print("atheris is not installed: random mutations instead", file=sys.stderr)
-        else:
-            guided(atheris, args.inputs, args.seconds, args.seed)
-            return 0
-    return min(1, plain(args.inputs, args.seconds, args.seed))
+        bound_memory()
+        broken = [(text, *found) for text in kept() for found in exercise(text)[1]]
+        for text, name, trace in broken:
+            print(f"{name}: {text!r}\n{trace}")
+        print(f"{len(kept())} kept inputs, {len(broken)} broken")
+        return int(bool(broken))
+    if args.guided:
+        guided(args.inputs, args.seconds, args.seed)
+        return 0
+    bound_memory()
+    run = plain(args.inputs, args.seconds, args.seed)
+    print(json.dumps(run.report()))
+    return int(bool(run.broken))
 
 
 if __name__ == "__main__":

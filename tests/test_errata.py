@@ -11,6 +11,7 @@ import pytest
 from array_points import numbers
 
 import chainrule as cr
+from chainrule.cli import main
 from chainrule.core.expr import ZERO, substitute, symbol
 from chainrule.derivation.simplify import simplify
 
@@ -114,3 +115,37 @@ def test_the_squares_left_undone_are_named() -> None:
     found = cr.check(program, claimed, "w").diagnosis
     assert found is not None
     assert (found.kind, found.throughout) == ("coefficient not brought down", True)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "given", "slip"),
+    [
+        ("3-3-2-1", 23, ""),
+        ("3-3-2-1", 21, "the biases of layer 2 are left out"),
+        ("3-3-2-1", 17, "the biases are left out"),
+        ("3-3-2-1", 25, "a layer has a bias for each of its units, not for each input"),
+        ("784-512-256-10", "535,818", ""),
+        ("784-512-256-10", 100, None),
+    ],
+)
+def test_parameter_counts(sizes: str, given: int | str, slip: str | None) -> None:
+    found = cr.check_count(sizes, given)
+    assert found.correct is (slip == "")
+    assert found.message == (slip or "")
+    assert found.json() and str(found)
+
+
+def test_parameter_counts_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--network", "3-3-2-1", "23"]) == 0
+    assert main(["check", "--network", "3-3-2-1", "21"]) == 1
+    assert "has 23 parameters, not 21" in capsys.readouterr().out
+    assert main(["check", "--network", "3-x", "21"]) == 2
+    assert main(["check", "--network", "3-0-1", "21"]) == 2
+    assert main(["check", "--network", "3-1", "many"]) == 2
+
+
+def test_a_central_difference_is_divided_by_two_steps() -> None:
+    """The notes divide by the square of the step."""
+    f = "(f(w + h) - f(w - h))/(2*h)"
+    assert cr.check(f, "(f'(w + h) - f'(w - h))/(2*h)", "w").correct
+    assert not cr.check(f, "(f'(w + h) - f'(w - h))/h^2", "w").correct

@@ -76,7 +76,7 @@ class Values:
         """Whether every entry is a number."""
         return all(v == v for v in self._flat[formula])
 
-    def nested(self, formula: Expr) -> Any:
+    def listed(self, formula: Expr) -> Any:
         """The value as tuples of numbers."""
         return nested(self._found[formula])
 
@@ -174,7 +174,7 @@ def _differing(
         return None
     return ArrayCounterexample(
         dict(sizes), {n: nested(v) for n, v in point.items()},
-        values.nested(right), values.nested(given) if values.defined(given) else None,
+        values.listed(right), values.listed(given) if values.defined(given) else None,
     )  # fmt: skip
 
 

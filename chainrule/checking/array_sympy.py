@@ -139,17 +139,17 @@ class Derivatives:
         """The derivative of an entry."""
         import sympy
 
-        if not by:
-            return self._functions[function][i]
-        key = (function, i, by)
-        if key not in self._taken:
-            self.check_time()
-            inner = self.derivative(function, i, by[:-1])
-            taken = sympy.diff(inner, by[-1])
-            if taken.has(sympy.Derivative, sympy.Subs):
-                raise Declined("SymPy leaves a derivative undone")
-            self._taken[key] = taken
-        return self._taken[key]
+        taken = self._functions[function][i]
+        for k, entry in enumerate(by, 1):
+            key = (function, i, by[:k])
+            if key not in self._taken:
+                self.check_time()
+                derivative = sympy.diff(taken, entry)
+                if derivative.has(sympy.Derivative, sympy.Subs):
+                    raise Declined("SymPy leaves a derivative undone")
+                self._taken[key] = derivative
+            taken = self._taken[key]
+        return taken
 
     def values_at(self, point: ArrayPoint) -> dict[Any, Any]:
         """SymPy's numbers for its symbols."""

@@ -23,6 +23,7 @@ from operator import mul
 from time import perf_counter
 from typing import Any
 
+from chainrule.checking import patience
 from chainrule.checking.array_floats import float_values
 from chainrule.checking.numbers import branch, context, kept, number, too_large
 from chainrule.checking.to_sympy import MANY_BITS, Declined
@@ -49,7 +50,8 @@ class ArrayTape:
     def __init__(
         self, roots: Sequence[Expr], sizes: Mapping[str, int], deadline: float = float("inf")
     ) -> None:
-        self._roots, self._sizes, self._deadline = list(roots), sizes, deadline
+        self._roots, self._sizes = list(roots), sizes
+        self._deadline = min(deadline, patience.limit())
         self.nodes = topological(roots)
         self._shapes = {
             node: tuple(size_of(dim, sizes) for dim in node.shape) for node in self.nodes

@@ -143,7 +143,8 @@ def _compare(comparison: Comparison, nowhere: bool) -> Equality:
         if missing is None:
             return Equality("undecided")
         return Equality("different", nowhere, 0, (), missing, missing)
-    exact = simplify(sub(given, right)).result is ZERO
+    until = comparison.function.deadline
+    exact = simplify(sub(given, right), deadline=until).result is ZERO
     fewest = _FEWEST if free_symbols([right, given]) else 1
     if not exact and len(found) < fewest:
         return Equality("undecided", False, len(found), points, None, missing)

@@ -15,10 +15,11 @@ from chainrule.checking.equality import Function, compare
 from chainrule.checking.given import Head, Names, expression, head_of, split_equals, undressed
 from chainrule.checking.question import Question
 from chainrule.checking.worked_text import group_end, opening, rows, term_end
-from chainrule.core.errors import ChainruleError, UsageError
+from chainrule.core.errors import ChainruleError, UnsupportedError, UsageError
 from chainrule.core.expr import Expr, free_symbols, substitute, symbol
 from chainrule.core.program import Program
 from chainrule.derivation.backward import gradient
+from chainrule.derivation.build import has_arrays
 from chainrule.derivation.simplify import simplify
 from chainrule.syntax.names import canonical_name
 
@@ -81,6 +82,11 @@ def check_lines(text: str, program: Program | None = None, variable: str = "") -
     >>> [line.status for line in worked.lines]
     ['definition', 'right', 'wrong']
     """
+    if program is not None and has_arrays(program):
+        raise UnsupportedError(
+            "a worked derivation over vectors and matrices",
+            hint="check each line by itself, as an answer",
+        )
     return _Reader(program, variable).run(text)
 
 

@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import Any
 
 import chainrule.core.table  # noqa: F401  (fills the operator table)
+from chainrule.checking import patience
 from chainrule.core.expr import Apply, Const, Expr, Number, Sym, topological
 
 # Bounds on the binary exponents of values. A result beyond the first is no number here, one
@@ -41,7 +42,7 @@ class Tape:
     """
 
     def __init__(self, roots: Sequence[Expr], deadline: float = float("inf")) -> None:
-        self._deadline = deadline
+        self._deadline = min(deadline, patience.limit())
         self.nodes = topological(roots)
         place = {node: i for i, node in enumerate(self.nodes)}
         self._roots = [place[root] for root in roots]

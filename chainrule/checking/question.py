@@ -56,7 +56,9 @@ class Question:
         """The derivation by these variables."""
         key = variables, order
         if key not in self._derivations:
-            self._derivations[key] = build(self.program, variables=variables, order=order)
+            self._derivations[key] = build(
+                self.program, variables=variables, order=order, deadline=self._until
+            )
         return self._derivations[key]
 
     def check(self, answer: str) -> Verdict:

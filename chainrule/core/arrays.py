@@ -65,7 +65,7 @@ def transpose(a: Expr) -> Expr:
 
     >>> from chainrule.core.expr import symbol
     >>> A, B = symbol("A", ("m", "n")), symbol("B", ("n", "k"))
-    >>> transpose(transpose(A)), transpose(neg(A)), transpose(matmul(transpose(B), transpose(A)))
+    >>> transpose(transpose(A)), transpose(-A), transpose(matmul(transpose(B), transpose(A)))
     (A, neg(transpose(A)), matmul(A, B))
     """
     if not a.shape:
@@ -134,7 +134,7 @@ def matmul(a: Expr, b: Expr) -> Expr:
 
     >>> from chainrule.core.expr import symbol
     >>> A, x = symbol("A", ("m", "n")), symbol("x", ("n",))
-    >>> matmul(eye("m"), matmul(A, neg(x)))
+    >>> matmul(eye("m"), matmul(A, -x))
     neg(matmul(A, x))
     >>> matmul(transpose(A), ones(("m",))), matmul(diag(x), x), matmul(outer(x, x), x)
     (sum(A, 0), mul(x, x), mul(dot(x, x), x))

@@ -8,6 +8,7 @@ from chainrule.core.arithmetic import mul
 from chainrule.core.errors import UsageError
 from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, symbol, topological
 from chainrule.core.program import Program
+from chainrule.core.shape import dimension_names
 from chainrule.derivation import matrix
 from chainrule.derivation.combine import Point, Stage, sum_of, transpose
 from chainrule.derivation.domain import ledger
@@ -147,11 +148,10 @@ def resolve_variables(program: Program, variables: Sequence[str] = ()) -> list[s
     if variables:
         return list(dict.fromkeys(variables))
     assigned = {name for name, _ in program.assignments}
-    assigned.update(program.dimensions)
-    free = [
-        s.name for s in free_symbols(e for _, e in program.assignments)
-        if s.name not in assigned
-    ]  # fmt: skip
+    found = free_symbols(e for _, e in program.assignments)
+    sizes = dimension_names(s.shape for s in found if s.shape)
+    assigned.update(program.dimensions, sizes)
+    free = [s.name for s in found if s.name not in assigned]
     chosen = list(program.arguments) or free
     if not chosen:
         raise UsageError(

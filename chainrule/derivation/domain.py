@@ -56,7 +56,7 @@ def plain(needed: Expr) -> Expr:
     """A relation without what does not matter to it: x^2 != 0 is x != 0, x - 1 > 0 is x > 1."""
     assert isinstance(needed, Apply)
     sign, (left, right) = needed.op.name, needed.args
-    while right is ZERO and isinstance(left, Apply):
+    while right is ZERO and isinstance(left, Apply) and left.args:
         a, b = left.args[0], left.args[-1]
         if sign == ">" and (left.op is ABS or _is_even_power(left)):
             sign = "!="  # both are never negative

@@ -132,10 +132,10 @@ def _harmless(op: Operator, fixed: tuple[Expr | None, ...]) -> tuple[Fraction, .
     return (Fraction(1),) * len(fixed)
 
 
-class _Numbers:
+class Floats:
     """Python's floating-point numbers, as the column `mpmath` of a row asks for them."""
 
-    mpf = float
+    mpf, power, ln = float, math.pow, math.log
 
     def __getattr__(self, name: str) -> Any:
         return getattr(math, name)
@@ -148,7 +148,7 @@ def _holds(relation: Expr) -> bool:
             values[node] = float(node.value)
         elif isinstance(node, Apply):
             try:
-                values[node] = node.op.mpmath(_Numbers(), *(values[a] for a in node.args))
+                values[node] = node.op.mpmath(Floats(), *(values[a] for a in node.args))
             except (ValueError, ArithmeticError, AttributeError):
                 return False
     return bool(values[relation])

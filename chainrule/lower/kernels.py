@@ -8,7 +8,6 @@ diagonal. The result is one more DAG, of the table's rows and a few private ones
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from chainrule.core import arrays
 from chainrule.core.arithmetic import (
@@ -23,14 +22,22 @@ from chainrule.core.arithmetic import (
     div,
     mul,
     neg,
-    size,
     sub,
 )
 from chainrule.core.expr import HALF, ONE, ZERO, Apply, Const, Expr, apply, const, topological
 from chainrule.core.ops import Operator, lookup
-from chainrule.core.shape import Shape
 from chainrule.lower.private import (
-    ABOVE_ZERO, BELOW_ONE, COLUMN, ERFC, FLAT, FULL, LOG1P, ROW_MAX, ROW_SUM, XLOGY, full,
+    ABOVE_ZERO,
+    BELOW_ONE,
+    COLUMN,
+    ERFC,
+    FLAT,
+    FULL,
+    LOG1P,
+    ROW_MAX,
+    ROW_SUM,
+    XLOGY,
+    full,
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from chainrule.core import arrays
 from chainrule.core.accumulate import tangents
 from chainrule.core.arithmetic import size
 from chainrule.core.errors import UnsupportedError, UsageError
-from chainrule.core.expr import ONE, Apply, Expr, Sym, apply, free_symbols, substitute, symbol
+from chainrule.core.expr import ONE, Apply, Expr, Sym, apply, free_symbols, substitute, symbol, topological
 from chainrule.core.program import Program
 from chainrule.core.shape import shape_text
 from chainrule.lower.branches import guard_branches
@@ -42,6 +42,7 @@ class Lowered:
         cotangents: for nodes of the backward sweep, the node that each belongs to: the
             derivative of the output by it.
         heads: what it is the derivative of, where that is not the only output.
+        labels: names of inputs that are numbers of classes, and may be integers.
         rewrites: what was rewritten to be stable, in order.
     """
 
@@ -52,6 +53,7 @@ class Lowered:
     names: Mapping[Expr, str]
     cotangents: Mapping[Expr, Expr] = field(default_factory=dict)
     heads: Mapping[Expr, str] = field(default_factory=dict)
+    labels: frozenset[str] = frozenset()
     rewrites: tuple[Rewrite, ...] = ()
 
 
@@ -74,6 +76,11 @@ def lower(
     Raises:
         UsageError: the output does not fit, or a name is none of the inputs.
     """
+    if program.order > 1:
+        raise UnsupportedError(
+            "code of higher derivatives is there as the Hessian times a direction",
+            hint="leave out the order, and ask for mode='hvp'",
+        )
     written = statements_of(program)
     inputs = inputs_of(program, written.values())
     by_name = {s.name: s for s in inputs}
@@ -93,6 +100,7 @@ def lower(
     for name, node in kept.items():
         if isinstance(node, Apply):
             called.setdefault(node, name)
+    heads: dict[str, tuple[Expr, Expr]]
     if mode == "hvp":
         directions = _directions(program, xs, by_name)
         inputs += directions
@@ -119,9 +127,8 @@ def lower(
     sweeps = {name: {node: next(bars) for node in found} for name, found in sweeps.items()}
     results = {}
     for x in xs:
-        found = [sweep.get(x, arrays.zeros(x.shape)) for sweep in sweeps.values()]
-        stacked = mode == "jacobian" and len(found) > 1
-        results[x.name] = apply(STACK, *found) if stacked else found[0]
+        rows = [found.get(x, arrays.zeros(x.shape)) for found in sweeps.values()]
+        results[x.name] = apply(STACK, *rows) if len(rows) > 1 else rows[0]
     cotangents: dict[Expr, Expr] = {}
     of: dict[Expr, str] = {}
     for name, found in sweeps.items():
@@ -129,8 +136,20 @@ def lower(
             if isinstance(bar, Apply) and bar not in cotangents:
                 cotangents[bar], of[bar] = node, name
     return Lowered(
-        mode, tuple(inputs), outputs, results, called, cotangents, of, tuple(stable.rewrites)
-    )
+        mode, tuple(inputs), outputs, results, called, cotangents, of,
+        frozenset(_labels(written.values()) - set(wrt)), tuple(stable.rewrites),
+    )  # fmt: skip
+
+
+def _labels(roots: Iterable[Expr]) -> set[str]:
+    """The names that occur as numbers of classes only."""
+    counted: dict[str, bool] = {}
+    for node in topological(roots):
+        for slot, a in enumerate(node.args):
+            if isinstance(a, Sym):
+                label = slot == 0 and arrays.is_op(node, "one_hot")
+                counted[a.name] = counted.get(a.name, True) and label
+    return {name for name, label in counted.items() if label}
 
 
 def _directions(program: Program, xs: Sequence[Sym], inputs: Mapping[str, Sym]) -> list[Sym]:

@@ -15,7 +15,6 @@ from chainrule.core.expr import Apply
 from chainrule.core.shape import Dim, add_dims
 from chainrule.lower.numpy_code import Code, filled
 
-
 Size = Callable[[Dim], str]
 
 

@@ -18,6 +18,7 @@ class Code(NamedTuple):
     Attributes:
         text: formatted as ruff does.
         binding: how tightly it binds: 6 needs no brackets anywhere, 1 is a comparison.
+        number: its value, where that is known.
         python: whether its value is a number of Python, which takes the dtype of what it meets.
         test: whether its value is true or false, entry by entry.
         operations: how many it has.
@@ -34,6 +35,7 @@ class Code(NamedTuple):
     batched: bool = False
     diagonal: str = ""
     binds: int = 6
+    number: float | None = None
 
 
 _PLACE = re.compile(r"\{(\d+)\}")
@@ -57,12 +59,11 @@ def _read(template: str) -> tuple[int, tuple[str, ...], tuple[tuple[int, int], .
             if isinstance(child, ast.Name) and child.id[0] == "_" and child.id[1:].isdigit():
                 needed[child.lineno, child.col_offset] = _least(parent, child)
     texts, places, start = [], [], 0
-    shift = 0  # `{0}` is a character longer than `_0`
-    for found in _PLACE.finditer(template):
+    # `{0}` is a character longer than `_0`.
+    for shift, found in enumerate(_PLACE.finditer(template)):
         texts.append(template[start : found.start()])
         start = found.end()
         places.append((int(found[1]), needed.get((1, found.start() - shift), 0)))
-        shift += 1
     return _binds(tree), (*texts, template[start:]), tuple(places)
 
 

@@ -14,6 +14,7 @@ from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import Apply, Const, number_text
 from chainrule.core.shape import Dim, Shape, affine
 from chainrule.core.table.abstract import AbstractOperator
+from chainrule.lower.branches import Floats
 from chainrule.lower.helpers import TEMPLATES
 from chainrule.lower.numpy_batched import write_batched
 from chainrule.lower.numpy_code import ATOM, PRODUCT, UNARY, Code, filled
@@ -49,7 +50,34 @@ def literal(node: Const) -> Code:
     else:
         text = f"{value.numerator} / {value.denominator}"
     binding = PRODUCT if "/" in text else UNARY if text[0] == "-" else ATOM
-    return Code(text, binding, python=True)
+    return Code(text, binding, python=True, number=number)
+
+
+def _small(code: Code) -> bool:
+    return code.number is not None and abs(code.number) <= 16
+
+
+def _known(node: Apply, args: Sequence[Code]) -> Code | None:
+    """A constant as the number that it is; sums of dimensions and what Python lacks stay."""
+    numbers = [a.number for a in args]
+    if any(n is None for n in numbers):
+        return None
+    try:
+        number = float(node.op.mpmath(Floats(), *numbers))
+    except OverflowError:
+        number = float("inf")
+    except (ValueError, ZeroDivisionError):
+        number = float("nan")
+    except (AttributeError, TypeError):
+        return None
+    if isinf(number):
+        raise UnsupportedError(f"the constant {node!r} is larger than any floating-point number")
+    if not args:  # e and pi have names
+        return Code(node.op.numpy, python=True, number=number)
+    text = str(int(number)) if number.is_integer() and abs(number) < _LARGEST_INT else repr(number)
+    if number != number:
+        text = "np.nan"
+    return Code(text, UNARY if text[0] == "-" else ATOM, python=True, number=number)
 
 
 def dimension_code(dim: Dim, names: Mapping[str, str]) -> str:
@@ -97,10 +125,16 @@ class Expressions:
         if op.notation == "relation":
             found = filled(_RELATIONS[op.name], [self.number(a) for a in args])
             return found._replace(test=True, python=python, operations=operations)
+        if python and (known := _known(node, args)) is not None:
+            return known
         # True and False stand for 1 and 0 only beside an array or scalar with the dtype.
         beside = op.name == "mul" and any(not (a.test or a.python) for a in args)
         if not beside and op.name != "piecewise":
             args = [self.number(a) for a in args]
+        if python and op.name == "pow" and not _small(args[1]):
+            # No giant whole numbers, and infinity where it is too large.
+            found = filled("float(np.power(float({0}), {1}))", args)
+            return found._replace(python=True, operations=operations)
         found = self._special(node, args)
         if python and op.name not in _PYTHON_ARITHMETIC and args:
             found = Code(f"float({found.text})")

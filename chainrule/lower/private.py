@@ -36,49 +36,51 @@ def private(
 
 # ---- where the value or the slope is known, and the formula gives 0/0 or 0 times infinity
 
-INVERSE = private("inverse", "_inverse({0})", partials=(lambda n, a: neg(square(n)),))
+INVERSE: Operator = private("inverse", "_inverse({0})", partials=(lambda n, a: neg(square(n)),))
 """1/x, and 0 at 0."""
 
-RATIO = private(
+RATIO: Operator = private(
     "ratio", "_ratio({0}, {1})", 2,
     partials=(lambda n, a, b: apply(INVERSE, b), lambda n, a, b: neg(apply(RATIO, n, b))),
 )  # fmt: skip
 """x/y, and 0 where x is 0."""
 
-XLOGY = private(
+XLOGY: Operator = private(
     "xlogy", "_xlogy({0}, {1})", 2,
     partials=(lambda n, a, b: ln(b), lambda n, a, b: apply(RATIO, a, b)),
     domain=lambda a, b: (relation(">", b, ZERO),),
 )  # fmt: skip
 """x ln(y), and 0 where x is 0."""
 
-NORM = private(
+NORM: Operator = private(
     "norm", "np.linalg.norm({0})", shape=lambda a: (),
     maps=(lambda n, a: Inner(a.shape, (), arrays.scaled(apply(INVERSE, n), a)),),
 )  # fmt: skip
 """The norm with slope 0 at 0."""
 
-ABOVE_ZERO = private(
+ABOVE_ZERO: Operator = private(
     "above0", "np.maximum({0}, np.finfo({dtype}).tiny)", partials=(lambda n, a: ONE,)
 )
 """At least the smallest normal number."""
 
-WELL_ABOVE_ZERO = private(
+WELL_ABOVE_ZERO: Operator = private(
     "above0", "np.maximum({0}, np.sqrt(np.finfo({dtype}).tiny))", partials=(lambda n, a: ONE,)
 )
 """At least a number whose reciprocal is far from overflowing."""
 
-BELOW_ONE = private(
+BELOW_ONE: Operator = private(
     "below1", "np.minimum({0}, 1 - np.finfo({dtype}).epsneg)", partials=(lambda n, a: ONE,)
 )
 """At most the greatest number below 1."""
 
-ELU = private(
+ELU: Operator = private(
     "elu", lookup("elu").numpy, partials=(lambda n, a: exp(apply(lookup("min"), a, ZERO)),)
 )
 """elu, whose slope does not compute exp(x) for positive x."""
 
-LOG1P = private("log1p", "np.log1p({0})", partials=(lambda n, a: div(ONE, apply(ADD, ONE, a)),))
+LOG1P: Operator = private(
+    "log1p", "np.log1p({0})", partials=(lambda n, a: div(ONE, apply(ADD, ONE, a)),)
+)
 
 
 # ---- cross-entropy of probabilities, and of the sigmoid of a logit
@@ -98,12 +100,12 @@ def _by_target(node: Apply, p: Expr, y: Expr) -> LinMap:
     return _mean(sub(below, ln(apply(ABOVE_ZERO, p))), p.shape)
 
 
-PROBABILITY_LOSS = private(
+PROBABILITY_LOSS: Operator = private(
     "binary_cross_entropy", "", 2, lambda p, y: (), maps=(_by_probability, _by_target)
 )
 """The binary cross-entropy of probabilities, which may be 0 and 1."""
 
-LOGIT_LOSS = private(
+LOGIT_LOSS: Operator = private(
     "binary_cross_entropy_of_logits", "", 2, lambda z, y: (),
     maps=(
         lambda n, z, y: _mean(sub(apply(lookup("sigmoid"), z), y), z.shape),
@@ -120,21 +122,21 @@ def _kept(a: Expr) -> Shape:
     return (a.shape[0], 1) if len(a.shape) == 2 else ()
 
 
-ROW_MAX = private("rowmax", "{0}.max({keep})", shape=_kept)
-ROW_SUM = private("rowsum", "{0}.sum({keep})", shape=_kept)
-COLUMN = private("column", "{0}[:, None]", shape=lambda a: (*a.shape, 1))
-FLAT = private("flat", "{0}[:, 0]", shape=lambda a: a.shape[:1])
-FULL = private(
+ROW_MAX: Operator = private("rowmax", "{0}.max({keep})", shape=_kept)
+ROW_SUM: Operator = private("rowsum", "{0}.sum({keep})", shape=_kept)
+COLUMN: Operator = private("column", "{0}[:, None]", shape=lambda a: (*a.shape, 1))
+FLAT: Operator = private("flat", "{0}[:, 0]", shape=lambda a: a.shape[:1])
+FULL: Operator = private(
     "full", "np.full({shape}, {0}, {dtype})", 3,
     lambda value, *dims: tuple(map(arrays.dim_of, dims)),
 )  # fmt: skip
-BASIS = private("basis", "", 2, lambda *dims: tuple(map(arrays.dim_of, dims)))
+BASIS: Operator = private("basis", "", 2, lambda *dims: tuple(map(arrays.dim_of, dims)))
 """An array of 0 with a 1, at each place in turn along an axis in front."""
 
-STACK = private("stack", "", 2, lambda *parts: parts[0].shape)
+STACK: Operator = private("stack", "", 2, lambda *parts: parts[0].shape)
 """Parts of one shape, one after the other along an axis in front."""
 
-ERFC = private("erfc", "_erfc({0})")
+ERFC: Operator = private("erfc", "_erfc({0})")
 
 
 def full(value: Expr, shape: Shape) -> Expr:

@@ -1,8 +1,8 @@
 """Single assignment: one order, one name and one operation a statement.
 
 `chainrule.lower.lowering` turns a program into one DAG of what is to be computed, values and
-derivatives; `schedule` lays it out. The readable module and the preallocated form are both written from
-a schedule, so a name means the same in both and in the derivation.
+derivatives; `schedule` lays it out. The readable module and the preallocated form are both
+written from a schedule, so a name means the same in both and in the derivation.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
     new = expansion.new
     outputs = {name: new[node] for name, node in lowered.outputs.items()}
     results = {name: new[node] for name, node in lowered.results.items()}
-    called = {}
+    called: dict[Expr, str] = {}
     for node, name in lowered.names.items():
         called.setdefault(new[node], name)
 
@@ -166,7 +166,7 @@ def _backward(
     What a result needs is then needed no longer.
     """
     sweep = [
-        new[bar] for bar, of in reversed(lowered.cotangents.items()) if not isinstance(of, Sym)
+        new[bar] for bar, of in reversed([*lowered.cotangents.items()]) if not isinstance(of, Sym)
     ]
     place: dict[Expr, int] = {}
     for bar in sweep:

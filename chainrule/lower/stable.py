@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from chainrule.core.arithmetic import ADD, DIV, EXP, LN, MUL, NEG, POW, SUB, add, mul, neg, sub
+from chainrule.core.arithmetic import ADD, EXP, LN, MUL, NEG, POW, SUB, add, mul, neg, sub
 from chainrule.core.expr import ONE, TWO, Apply, Const, Expr, apply, free_symbols, topological
 from chainrule.core.ops import lookup
 from chainrule.lower import private
@@ -47,7 +47,7 @@ def stabilize(roots: Sequence[Expr]) -> Stable:
             new[node] = node
             continue
         args = tuple(new[a] for a in node.args)
-        now = node if args == node.args else apply(node.op, *args)
+        now: Expr = node if args == node.args else apply(node.op, *args)
         # What a rule gives may be what another rule is for.
         for _ in range(8):
             found = _apply_rules(now)
@@ -180,9 +180,8 @@ def _root_of_squares(node: Apply, a: Expr) -> Expr | None:
     squared = None
     if _is(a, "sum") and len(a.args) == 1:
         inner = a.args[0]
-        if inner.op is POW and inner.args[1] is TWO:
-            squared = inner.args[0]
-        elif inner.op is MUL and inner.args[0] is inner.args[1]:
+        square = inner.op is POW and inner.args[1] is TWO
+        if square or (inner.op is MUL and inner.args[0] is inner.args[1]):
             squared = inner.args[0]
     elif _is(a, "dot") and a.args[0] is a.args[1]:
         squared = a.args[0]
@@ -201,7 +200,7 @@ def _zero_times_ln(node: Apply, a: Expr, b: Expr) -> Expr | None:
     for x, y in ((a, b), (b, a)):
         if y.op is not LN:
             continue
-        factor = ONE
+        factor: Expr = ONE
         if x.op is NEG:
             factor, x = neg(ONE), x.args[0]
         if isinstance(x, Const) or not x.shape == y.shape == node.shape or not free_symbols([x]):

@@ -41,7 +41,7 @@ def sweep(
     new: dict[Expr, Expr] = {}
     for node in topological([*found.values(), *named.values()]):
         if node in named:
-            new[node] = new[named[node]]  # type: ignore[index]
+            new[node] = new[named[node]]
         elif isinstance(node, Apply):
             args = tuple(new[a] for a in node.args)
             new[node] = node if args == node.args else apply(node.op, *args)

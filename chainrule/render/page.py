@@ -1,6 +1,6 @@
 """Derivation to page: its headings, in order, and what stands under them.
 
-Every word that a reader sees is here or in `sentences`.
+Every word that a reader sees is here, in `headings` or in `sentences`.
 """
 
 from __future__ import annotations

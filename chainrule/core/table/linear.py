@@ -7,7 +7,6 @@ from typing import Any
 
 from chainrule.core import arrays
 from chainrule.core.arithmetic import div, reciprocal, relation, size
-from chainrule.core.arrays import dim_of as dim_of
 from chainrule.core.expr import MINUS_ONE, ZERO, Apply, Expr, apply, const
 from chainrule.core.intervals import NONNEGATIVE
 from chainrule.core.linmap import (
@@ -31,8 +30,6 @@ from chainrule.core.linmap import (
 from chainrule.core.ops import Kink, Operator
 from chainrule.core.shape import Dim, Shape, add_dims, product_shape
 from chainrule.core.table.parts import CONCAT
-from chainrule.core.table.parts import INDEX as INDEX
-from chainrule.core.table.parts import SLICE as SLICE
 from chainrule.core.table.structural import (
     array_only,
     axis_of,

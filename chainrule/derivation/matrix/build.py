@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, count
+from dataclasses import replace
 
 from chainrule.core import arrays
-from chainrule.core.arithmetic import ADD, MUL
-from chainrule.core.errors import ShapeError, UnsupportedError, UsageError
-from chainrule.core.expr import ONE, ZERO, Const, Expr, apply, free_symbols, substitute, symbol
-from chainrule.core.ops import Kink, lookup
+from chainrule.core.errors import UnsupportedError, UsageError
+from chainrule.core.expr import ONE, ZERO, Const, Expr, free_symbols, substitute, symbol
+from chainrule.core.ops import Kink
 from chainrule.core.program import Program
-from chainrule.core.shape import Shape, dimension_names, shape_text
+from chainrule.core.shape import dimension_names
 from chainrule.derivation.domain import ledger
+from chainrule.derivation.matrix.chains import read
 from chainrule.derivation.matrix.edges import cotangent, differential
 from chainrule.derivation.matrix.indices import entries, letters, summed
+from chainrule.derivation.matrix.jacobians import in_cases, size, transposed
 from chainrule.derivation.matrix.linear import coefficient
-from chainrule.derivation.matrix.products import TRANSPOSED_PRODUCT, read
+from chainrule.derivation.matrix.products import TRANSPOSED_PRODUCT
+from chainrule.derivation.matrix.request import Request, fitting, weighted_sum
 from chainrule.derivation.matrix.simplify import ArraySimplifier
-from chainrule.derivation.matrix.stage import ArrayStage, in_cases, size, transposed
+from chainrule.derivation.matrix.stage import ArrayStage
 from chainrule.derivation.simplify import Simplifier
 from chainrule.derivation.steps import (
     Block,
@@ -28,35 +29,17 @@ from chainrule.derivation.steps import (
     EntryOf,
     Formula,
     Gradient,
-    Granularity,
-    Layout,
     Line,
     Partial,
     Path,
     Result,
     ResultKind,
     Second,
-    Style,
 )
 
 IDENTIFICATION = "dy = A dx: A is the derivative"
 _MOST_EDGES = 64  # of a gradient that is told along paths
 _LONGEST = 24  # nodes of a result that is written out; a longer one refers to steps
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked for; see `chainrule.derivation.build.build`."""
-
-    variables: Sequence[str]
-    granularity: Granularity = "textbook"
-    style: Style = "paths"
-    layout: Layout = "numerator"
-    order: int = 1
-    direction: Sequence[Expr] = ()
-    weights: Sequence[Expr] = ()
-    budget: int = 64
-    deadline: float = float("inf")
 
 
 def build_arrays(program: Program, request: Request) -> Derivation:
@@ -70,28 +53,8 @@ def build_arrays(program: Program, request: Request) -> Derivation:
     Source: Magnus & Neudecker, *Matrix Differential Calculus* (2019), chapters 5 and 9.
     """
     if request.weights and len(program.outputs) > 1:
-        program, request = _weighted_sum(program, request)
+        program, request = weighted_sum(program, request)
     return _Builder(program, request).run()
-
-
-def _weighted_sum(program: Program, request: Request) -> tuple[Program, Request]:
-    """The program with one more statement, the sum of its outputs times their weights."""
-    if len(request.weights) != len(program.outputs):
-        return program, request
-    stage = _Builder(program, replace(request, weights=()))
-    total: Expr | None = None
-    for y, weight in zip(program.outputs, request.weights, strict=True):
-        named = stage.stage.symbols[y]
-        fitted = stage.fitting(weight, named.shape, f"the weight of {y}")
-        term = apply(lookup("dot"), fitted, named) if named.shape else apply(MUL, fitted, named)
-        total = term if total is None else apply(ADD, total, term)
-    assert total is not None
-    taken = {*stage.stage.symbols, *program.dimensions}
-    name = next(n for n in chain("swvtqr", (f"s{i}" for i in count(1))) if n not in taken)
-    weighted = replace(
-        program, assignments=(*program.assignments, (name, total)), outputs=(name,), vector=False
-    )
-    return weighted, replace(request, weights=())
 
 
 class _Builder:
@@ -339,30 +302,19 @@ class _Builder:
         if not self.request.weights:
             return {}
         return {
-            y: self.fitting(w, self.stage.symbols[y].shape, f"the weight of {y}")
+            y: self.fitting(w, y, f"the weight of {y}")
             for y, w in zip(outputs, self.request.weights, strict=True)
         }
 
-    def fitting(self, given: Expr, shape: Shape, what: str) -> Expr:
-        """A component in the shape it needs; names that are new take this shape."""
-        known = {**self.program.declared, **{n: s.shape for n, s in self.stage.symbols.items()}}
-        sizes = self.program.dimensions
-        shapes: dict[Expr, Expr] = {
-            s: symbol(s.name, known.get(s.name, () if s.name in sizes else shape))
-            for s in free_symbols([given])
-        }
-        (fitted,) = substitute([given], shapes)
-        if fitted.shape == shape:
-            return fitted
-        raise ShapeError(
-            f"{what} is a {shape_text(fitted.shape)}, and a {shape_text(shape)} is needed",
-            shapes=(fitted.shape, shape), hint="a name that is not declared takes this shape, as h",
-        )  # fmt: skip
+    def fitting(self, given: Expr, name: str, what: str) -> Expr:
+        """A component in the shape of a name."""
+        known = {n: s.shape for n, s in self.stage.symbols.items()}
+        return fitting(given, known[name], what, known, self.program.dimensions)
 
     def direction(self) -> dict[str, Expr]:
         """The change of each variable."""
         return {
-            v: self.fitting(h, self.stage.symbols[v].shape, f"the direction for {v}")
+            v: self.fitting(h, v, f"the direction for {v}")
             for v, h in zip(self.request.variables, self.request.direction, strict=True)
         }
 

@@ -31,7 +31,7 @@ from chainrule.core.linmap import (
     Transpose,
     Zero,
 )
-from chainrule.derivation.matrix.products import factored
+from chainrule.derivation.matrix.chains import factored
 from chainrule.derivation.steps import Delta, Entry, Formula, SumOver, Times
 from chainrule.derivation.steps import Plus as Sums
 

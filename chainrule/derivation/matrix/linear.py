@@ -13,7 +13,7 @@ from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, SUB, div
 from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply, symbol, topological
 from chainrule.core.linmap import LinMap
 from chainrule.core.ops import lookup
-from chainrule.derivation.matrix.products import flipped, is_column, is_row
+from chainrule.derivation.matrix.chains import flipped, is_column, is_row
 from chainrule.derivation.matrix.simplify import ArraySimplifier
 
 

@@ -1,9 +1,7 @@
-"""Products, transposes and sums of matrices in the form a person would write.
+"""The product rules of matrices: what neighbours in a chain make together, and transposes.
 
-A product is a scalar coefficient and a chain of factors that multiply as matrices: a vector
-is a column, its transpose a row. Neighbours in the chain meet by named rules, a row and a
-column further on make a scalar. Identities as in Petersen & Pedersen, *The Matrix Cookbook*
-(2012), section 1, and Magnus & Neudecker (2019), chapter 2.
+Identities as in Petersen & Pedersen, *The Matrix Cookbook* (2012), section 1, and Magnus &
+Neudecker (2019), chapter 2. Each rule that fires is noted by its name.
 """
 
 from __future__ import annotations
@@ -11,20 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.core import arrays
-from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, SUB, div, mul, neg
+from chainrule.core.arithmetic import ADD, MUL, SUB, mul
 from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply, topological
 from chainrule.core.linmap import Cut
 from chainrule.core.ops import lookup
 from chainrule.core.shape import Shape
-from chainrule.derivation.matrix.regions import (
-    Regions,
-    entrywise,
-    region,
-    sum_of_terms,
-    terms_of,
+from chainrule.derivation.matrix.chains import (
+    Chain,
+    as_column,
+    factored,
+    flipped,
+    is_column,
+    is_row,
+    joined,
+    of_vector,
+    read,
+    reversed_chain,
 )
-
-Chain = tuple[Expr, list[Expr]]
+from chainrule.derivation.matrix.regions import Regions, entrywise, sum_of_terms, terms_of
 
 ROW_DIAGONAL = "v' diag(x) = (v .* x)'"
 ONES_DIAGONAL = "1' diag(x) = x'"
@@ -44,151 +46,6 @@ OUTER_INNER = "sum(A .* outer(u, v)) = u' A v"
 TRACE_INNER = "sum(A' .* B) = tr(A B)"
 NOTHING = "0 A = 0"
 SCALARS = "scalar factors to the front"
-
-
-def is_column(node: Expr) -> bool:
-    """Whether it multiplies as a column."""
-    return len(node.shape) == 1
-
-
-def is_row(node: Expr) -> bool:
-    """Whether it multiplies as a row: one times a column is a scalar."""
-    return len(node.shape) == 2 and node.shape[0] == 1
-
-
-def flipped(factor: Expr) -> Expr:
-    """The transpose of one factor; of a vector's row, the vector."""
-    if is_row(factor) and _of_vector(factor):
-        return _as_column(factor)
-    if arrays.is_op(factor, "index") and is_row(factor.args[0]) and is_column(factor):
-        return factor.args[0]
-    if arrays.is_op(factor, "inv"):
-        inner = factor.args[0]
-        if arrays.is_op(inner, "transpose"):
-            return apply(lookup("inv"), inner.args[0])
-        if arrays.is_op(inner, "matmul"):
-            chain = read(inner)[1]
-            nested = any(arrays.is_op(f, "inv") for f in chain)
-            if not nested and chain == reversed_chain(chain):  # symmetric, as X' X
-                return factor
-    return arrays.transpose(factor)
-
-
-def _as_column(row: Expr) -> Expr:
-    """The vector that a row is the transpose of; element by element, of each part."""
-    done: dict[Expr, Expr] = {}
-    for node in region(row):
-        if entrywise(node) and isinstance(node, Apply):
-            done[node] = apply(node.op, *(done[a] for a in node.args))
-        elif not node.shape:
-            done[node] = node
-        else:
-            factors = read(node)[1]
-            chain = [*(flipped(f) for f in factors[:0:-1]), arrays.column(factors[0])]
-            done[node] = _joined(chain)
-    return done[row]
-
-
-def _of_vector(row: Expr) -> bool:
-    """Whether a matrix of one row comes from a vector, and is not a matrix by declaration."""
-    for node in region(row):
-        if node.shape and not entrywise(node):
-            first = read(node)[1][0]
-            if arrays.is_op(first, "ones", "zeros"):
-                return True
-            return arrays.is_op(first, "transpose") and is_column(first.args[0])
-    return False
-
-
-def factored(node: Expr) -> tuple[Expr, Expr]:
-    """A scalar factor and the rest, also of a longer product element by element."""
-    coefficient, rest = arrays.factored(node)
-    if rest.op is not MUL and rest.op is not DIV:
-        return coefficient, rest
-    stack = [(rest, False)]
-    above: Expr = ONE
-    below: Expr = ONE
-    found = False
-    while stack:
-        part, under = stack.pop()
-        if part.op is MUL or part.op is DIV:
-            stack.append((part.args[1], under != (part.op is DIV)))
-            stack.append((part.args[0], under))
-            continue
-        c, part = arrays.factored(part) if part.shape else (part, ONE)
-        found = found or c is not ONE
-        coefficient = div(coefficient, c) if under else mul(coefficient, c)
-        above, below = (above, mul(below, part)) if under else (mul(above, part), below)
-    if not found:
-        return coefficient, rest
-    rest = div(above, below)
-    return (coefficient, rest) if rest.shape == node.shape else arrays.factored(node)
-
-
-def reversed_chain(factors: Sequence[Expr]) -> list[Expr]:
-    """The transpose of a product: (A B)' = B' A'."""
-    return [flipped(f) for f in reversed(factors)]
-
-
-def read(node: Expr) -> Chain:
-    """A coefficient and the factors of a product; anything else is one factor."""
-    if not node.shape:
-        return _read_scalar(node)
-    coefficient: Expr = ONE
-    factors: list[Expr] = []
-    stack = [node]
-    while stack:
-        c, core = factored(stack.pop())
-        coefficient = mul(coefficient, c)
-        if arrays.is_op(core, "matmul") and _as_matrices(*core.args):
-            stack += core.args[::-1]
-        else:
-            d, atoms = _atoms(core)
-            coefficient = mul(coefficient, d)
-            factors += atoms
-    return coefficient, factors
-
-
-def _read_scalar(node: Expr) -> Chain:
-    if arrays.is_op(node, "matmul", "dot") and node.args[0].shape:
-        a, b = node.args
-        c, left = read(a)
-        d, right = read(b)
-        if is_column(a) and is_column(b):
-            return mul(c, d), reversed_chain(left) + right
-        if is_row(a) and is_column(b):
-            return mul(c, d), left + right
-    return node, []
-
-
-def _as_matrices(a: Expr, b: Expr) -> bool:
-    """Whether a vector on the left stands for a column, not for a row."""
-    return len(a.shape) == 2 or (is_row(b) and a.shape[0] != 1)
-
-
-def _atoms(node: Expr) -> Chain:
-    """One factor, or the factors of an outer product, a row, or a vector times a matrix."""
-    coefficient, core = factored(node)
-    if arrays.is_op(core, "ones") and len(core.shape) == 2 and not is_row(core):
-        rows, columns = core.shape
-        return coefficient, [arrays.ones((rows,)), arrays.ones((1, columns))]
-    if arrays.is_op(core, "outer"):
-        c, left = read(core.args[0])
-        d, right = read(core.args[1])
-        return mul(coefficient, mul(c, d)), left + reversed_chain(right)
-    if arrays.is_op(core, "transpose"):
-        c, inner = read(core.args[0])
-        return mul(coefficient, c), reversed_chain(inner)
-    if arrays.is_op(core, "matmul") and not _as_matrices(*core.args):
-        c, left = read(core.args[0])
-        d, right = read(core.args[1])
-        return mul(coefficient, mul(c, d)), reversed_chain(right) + left
-    if arrays.is_op(core, "diag"):
-        c, inside = factored(core.args[0])
-        if arrays.is_op(inside, "ones"):
-            return mul(coefficient, c), [arrays.eye(inside.shape[0])]
-        return mul(coefficient, c), [apply(lookup("diag"), inside)]
-    return coefficient, [core]
 
 
 class Products:
@@ -260,7 +117,7 @@ class Products:
                 return mul(coefficient, inner)
             if is_column(rest) and not any(map(entrywise, rest.args)):
                 first, second = sorted(rest.args, key=_place)
-                return mul(coefficient, _joined([arrays.transpose(first), second]))
+                return mul(coefficient, joined([arrays.transpose(first), second]))
         return arrays.scaled(coefficient, arrays.total(rest, axis))
 
     def inner(self, a: Expr, b: Expr) -> Expr | None:
@@ -295,7 +152,7 @@ class Products:
             moved = []
             for minus, term in terms:
                 c, chain = read(term)
-                moved.append((minus, arrays.scaled(c, _joined(reversed_chain(chain)))))
+                moved.append((minus, arrays.scaled(c, joined(reversed_chain(chain)))))
             if _transposes(t for _, t in moved) <= _transposes(t for _, t in terms):
                 self.fire(TRANSPOSED_SUM)
                 return arrays.scaled(coefficient, self.simple(sum_of_terms(moved)))
@@ -303,12 +160,12 @@ class Products:
 
     def column(self, row: Expr) -> Expr:
         """The vector that a row is the transpose of."""
-        if _of_vector(row):
+        if of_vector(row):
             if entrywise(row) and len(terms_of(row)) > 1:
                 self.fire(TRANSPOSED_SUM)
             elif len(read(row)[1]) > 1:
                 self.fire(TRANSPOSED_PRODUCT)
-            return self.simple(_as_column(row))
+            return self.simple(as_column(row))
         coefficient, factors = read(row)
         chain = [*(flipped(f) for f in factors[:0:-1]), arrays.column(factors[0])]
         return self.product(coefficient, chain, row.shape[1:])
@@ -350,7 +207,7 @@ class Products:
         coefficient: Expr = ONE
         for turned in (False, True):
             if turned:
-                if not (chain and is_row(chain[0]) and _of_vector(chain[0])):
+                if not (chain and is_row(chain[0]) and of_vector(chain[0])):
                     break
                 chain = reversed_chain(chain)
             while chain and is_column(chain[-1]):
@@ -358,7 +215,7 @@ class Products:
                 if at < 0:
                     break
                 self.fire(DIAGONAL_COLUMN)
-                c, vector = factored(self.times(chain[at].args[0], _joined(chain[at + 1 :])))
+                c, vector = factored(self.times(chain[at].args[0], joined(chain[at + 1 :])))
                 coefficient = mul(coefficient, c)
                 chain = [*chain[:at], vector]
             if turned:
@@ -407,14 +264,18 @@ class Products:
         chosen = self.chosen(left, right)
         if chosen is not None:
             return chosen
+        if arrays.is_op(left, "transpose") and arrays.is_op(right, "transpose"):
+            first, second = right.args[0], left.args[0]
+            if arrays.is_op(first, "inv") or arrays.is_op(second, "inv"):
+                return self.undone(first, second)
+        return self.undone(left, right)
+
+    def undone(self, left: Expr, right: Expr) -> Expr | None:
+        """The identity, where one neighbour is the inverse of the other."""
         for a, b in ((left, right), (right, left)):
             if arrays.is_op(a, "inv") and a.args[0] is b:
                 self.fire(INVERSE)
                 return arrays.eye(a.shape[0])
-        if arrays.is_op(left, "transpose") and arrays.is_op(right, "transpose"):
-            first, second = right.args[0], left.args[0]
-            if any(arrays.is_op(m, "inv") for m in (first, second)):
-                return self.meet(first, second)
         return None
 
     def chosen(self, left: Expr, right: Expr) -> Expr | None:
@@ -425,7 +286,7 @@ class Products:
         if arrays.is_op(left, "transpose") and is_column(right):
             cut = _selection(left.args[0])
             return None if cut is None else cut.pull(right)
-        if is_row(left) and _of_vector(left):
+        if is_row(left) and of_vector(left):
             cut = _selection(right)
             return None if cut is None else arrays.transpose(cut.pull(flipped(left)))
         return None
@@ -451,8 +312,12 @@ class Products:
                     self.fire(INNER)
                     return self.summed(together, None)
             first, second = sorted((row, column), key=_place)
-            return _joined([arrays.transpose(first), second])
-        return _joined(chain)
+            return joined([arrays.transpose(first), second])
+        return joined(chain)
+
+    def collected(self, node: Expr) -> Expr:
+        """A sum with what its terms have in common drawn out; here, as it is."""
+        return node
 
     def written(self, coefficient: Expr, chain: list[Expr]) -> Expr:
         """The expression of a coefficient and a chain in normal form."""
@@ -463,171 +328,15 @@ class Products:
         if len(chain) == 1 and arrays.is_op(chain[0], "diag"):
             inside = arrays.scaled(coefficient, chain[0].args[0])
             return zeros_or_diagonal(self.simple(inside))
-        return self.simple(arrays.scaled(coefficient, _joined(chain)))
-
-    def collected(self, node: Expr) -> Expr:
-        """A sum of products with what they have in common drawn out."""
-        terms = terms_of(node)
-        if not node.shape:
-            return self.scalars(node, terms) if len(terms) > 1 else node
-        if is_row(node) and len(terms) > 1:
-            row = self.rows(node)
-            if row is not None:
-                return row
-        if any(t.shape != node.shape for _, t in terms):
-            return node
-        if len(terms) == 1:
-            return self.in_front(node)
-        chains = [(minus, *read(term)) for minus, term in terms]
-        merged = self.diagonals(chains)
-        if merged is not None:
-            return merged
-        common = _common_coefficient(chains)
-        for last in (False, True):
-            at = -1 if last else 0
-            shared = chains[0][2][at]
-            if all(len(f) > 1 and f[at] is shared for _, _, f in chains):
-                self.fire(COLLECT)
-                rest = []
-                for minus, c, f in chains:
-                    kept = f[:-1] if last else f[1:]
-                    part = self.written(ONE if common is not None else c, list(kept))
-                    rest.append((minus, part))
-                inner = self.simple(_untransposed_first(rest))
-                c, factors = read(inner)
-                chain = [*factors, shared] if last else [shared, *factors]
-                return self.product(c if common is None else mul(common, c), chain, node.shape)
-        grouped = self.grouped(chains)
-        if grouped is not None:
-            return grouped
-        if common is not None and common is not ONE:
-            rest = [(minus, _joined(f)) for minus, _, f in chains]
-            return arrays.scaled(common, _untransposed_first(rest))
-        if common is not None:
-            return _untransposed_first([(minus, _joined(f)) for minus, _, f in chains])
-        return sum_of_terms([(minus, self.in_front(term)) for minus, term in terms])
-
-    def grouped(self, chains: Sequence[tuple[bool, Expr, list[Expr]]]) -> Expr | None:
-        """A sum where two terms, not all, have a coefficient and an end in common."""
-        for i, (_, c, f) in enumerate(chains):
-            for j in range(i + 1, len(chains)):
-                _, d, g = chains[j]
-                if c is d and len(f) > 1 and len(g) > 1 and (f[0] is g[0] or f[-1] is g[-1]):
-                    pair = [(m, self.written(e, list(h))) for m, e, h in (chains[i], chains[j])]
-                    rest = [
-                        (m, self.written(e, list(h)))
-                        for k, (m, e, h) in enumerate(chains) if k not in (i, j)
-                    ]  # fmt: skip
-                    return self.collected(
-                        sum_of_terms([(False, self.collected(sum_of_terms(pair))), *rest])
-                    )
-        return None
-
-    def in_front(self, term: Expr) -> Expr:
-        """A product of matrices with its coefficient in front: 2/N * X' @ u."""
-        coefficient, factors = read(term)
-        if len(factors) == 1 and entrywise(factors[0]):
-            return term
-        if len(factors) == 1 and arrays.is_op(factors[0], "diag"):
-            return self.written(coefficient, factors)
-        return arrays.scaled(self.regions.simplified(coefficient), _joined(factors))
-
-    def diagonals(self, chains: Sequence[tuple[bool, Expr, list[Expr]]]) -> Expr | None:
-        """diag(x) + diag(y) as one diagonal; None where there are not two."""
-        own = [(m, c, f) for m, c, f in chains if len(f) == 1 and arrays.is_op(f[0], "diag")]
-        if len(own) < 2:
-            return None
-        self.fire(DIAGONAL_SUM)
-        inside = self.simple(sum_of_terms([(m, arrays.scaled(c, f[0].args[0])) for m, c, f in own]))
-        rest = [(m, self.written(c, f)) for m, c, f in chains if (m, c, f) not in own]
-        diagonal = zeros_or_diagonal(inside)
-        return self.simple(sum_of_terms([(False, diagonal), *rest])) if rest else diagonal
-
-    def rows(self, row: Expr) -> Expr | None:
-        """a' + b' as (a + b)'; None where a part is another product."""
-        for node in region(row):
-            plain = arrays.is_op(node, "transpose", "ones") and not is_column(node)
-            if node.shape and not entrywise(node) and not plain:
-                return None
-        if not _of_vector(row):
-            return None
-        self.fire(TRANSPOSED_SUM)
-        return arrays.transpose(self.simple(_as_column(row)))
-
-    def scalars(self, node: Expr, terms: Sequence[tuple[bool, Expr]]) -> Expr:
-        """A sum of scalars: u' A x + x' B u as u' (A + B') x; sums of entries as one."""
-        chains = [(minus, *_scalar_chain(term)) for minus, term in terms]
-        if not all(len(f) > 1 for _, _, f in chains):
-            return self.one_sum(node, terms)
-        _, _, first = chains[0]
-        turned = []
-        for minus, c, f in chains:
-            other = reversed_chain(f)
-            ends = [g for g in (f, other) if g[0] is first[0] and g[-1] is first[-1]]
-            starts = [g for g in (f, other) if g[0] is first[0]]
-            if not (ends or starts):
-                return node
-            turned.append((minus, c, (ends or starts)[0]))
-        rest = [(minus, arrays.scaled(c, _joined(f[1:]))) for minus, c, f in turned]
-        if len({e.shape for _, e in rest}) > 1:
-            return node
-        self.fire(COLLECT)
-        c, factors = read(self.simple(_untransposed_first(rest)))
-        return self.product(c, [first[0], *factors], ())
-
-    def one_sum(self, node: Expr, terms: Sequence[tuple[bool, Expr]]) -> Expr:
-        """c sum(x) + d sum(y) as sum(c x + d y)."""
-        found: list[tuple[bool, Expr]] = []
-        shapes = set()
-        for minus, term in terms:
-            factor, total = _multiple_of_sum(term)
-            if total is None:
-                return node
-            shapes.add(total.args[0].shape)
-            found.append((minus, arrays.scaled(factor, total.args[0])))
-        if len(shapes) > 1:
-            return node
-        self.fire(ONE_SUM)
-        return self.summed(self.simple(sum_of_terms(found)), None)
+        return self.simple(arrays.scaled(coefficient, joined(chain)))
 
 
-def _scalar_chain(term: Expr) -> Chain:
-    """A scalar as a coefficient times a row, matrices and a column."""
-    found: list[Expr] | None = None
-    factor: Expr = ONE
-    stack: list[tuple[Expr, bool]] = [(term, False)]
-    while stack:
-        node, below = stack.pop()
-        if node.op in (MUL, DIV) and not node.args[0].shape and not node.args[1].shape:
-            stack.append((node.args[0], below))
-            stack.append((node.args[1], below != (node.op is DIV)))
-            continue
-        _, chain = _read_scalar(node)
-        if chain and found is None and not below:
-            found = chain
-        else:
-            factor = div(factor, node) if below else mul(factor, node)
-    return factor, found or []
-
-
-def _multiple_of_sum(term: Expr) -> tuple[Expr, Expr | None]:
-    """A scalar as a factor times the sum of an array's entries."""
-    factor: Expr = ONE
-    total: Expr | None = None
-    stack: list[tuple[Expr, bool]] = [(term, False)]
-    while stack:
-        node, below = stack.pop()
-        if node.op in (MUL, DIV):
-            stack.append((node.args[0], below))
-            stack.append((node.args[1], below != (node.op is DIV)))
-        elif node.op is NEG:
-            stack.append((node.args[0], below))
-            factor = neg(factor)
-        elif total is None and not below and arrays.is_op(node, "sum") and len(node.args) == 1:
-            total = node
-        else:
-            factor = div(factor, node) if below else mul(factor, node)
-    return factor, total
+def zeros_or_diagonal(vector: Expr) -> Expr:
+    """diag(v), with its coefficient inside; of constants, a multiple of the identity."""
+    _, rest = factored(vector)
+    if arrays.is_op(rest, "ones", "zeros"):
+        return arrays.diag(vector)
+    return apply(lookup("diag"), vector)
 
 
 def _selection(node: Expr) -> Cut | None:
@@ -642,50 +351,6 @@ def _selection(node: Expr) -> Cut | None:
 
 def _is_one(factor: Expr) -> bool:
     return arrays.is_op(factor, "ones") and factor.shape == (1, 1)
-
-
-def zeros_or_diagonal(vector: Expr) -> Expr:
-    """diag(v), with its coefficient inside; of constants, a multiple of the identity."""
-    _, rest = factored(vector)
-    if arrays.is_op(rest, "ones", "zeros"):
-        return arrays.diag(vector)
-    return apply(lookup("diag"), vector)
-
-
-def _untransposed_first(terms: list[tuple[bool, Expr]]) -> Expr:
-    """A + A', not A' + A."""
-    if len(terms) == 2 and not any(minus for minus, _ in terms):
-        (_, first), (_, second) = terms
-        if arrays.is_op(first, "transpose") and not arrays.is_op(second, "transpose"):
-            terms = terms[::-1]
-    return sum_of_terms(terms)
-
-
-def _common_coefficient(chains: Sequence[tuple[bool, Expr, list[Expr]]]) -> Expr | None:
-    first = chains[0][1]
-    return first if all(c is first for _, c, _ in chains) else None
-
-
-def _joined(chain: Sequence[Expr]) -> Expr:
-    """The factors multiplied from the left; a column and a row after it as an outer product."""
-    ends = [i + 1 for i in range(len(chain) - 1) if is_column(chain[i]) and is_row(chain[i + 1])]
-    if not ends:
-        return _multiplied(chain)
-    scalar: Expr = ONE  # from a row to a column
-    for start, end in zip(ends, ends[1:], strict=False):
-        scalar = mul(scalar, _multiplied(chain[start:end]))
-    left, row = _multiplied(chain[: ends[0]]), chain[ends[-1] :]
-    right = _multiplied([*(flipped(f) for f in row[:0:-1]), arrays.column(row[0])])
-    if arrays.is_op(left, "ones") and arrays.is_op(right, "ones"):
-        return arrays.scaled(scalar, arrays.ones((*left.shape, *right.shape)))
-    return arrays.scaled(scalar, apply(lookup("outer"), left, right))
-
-
-def _multiplied(chain: Sequence[Expr]) -> Expr:
-    product = chain[0]
-    for factor in chain[1:]:
-        product = apply(lookup("matmul"), product, factor)
-    return product
 
 
 def _to_distribute(factors: Sequence[Expr]) -> int | None:

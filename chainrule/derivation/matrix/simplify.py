@@ -20,8 +20,8 @@ from dataclasses import replace
 from chainrule.core.expr import Apply, Expr, apply, free_symbols, topological
 from chainrule.core.shape import dimension_names
 from chainrule.derivation.domain import plain
-from chainrule.derivation.matrix.products import Products
 from chainrule.derivation.matrix.regions import Regions, entrywise
+from chainrule.derivation.matrix.sums import Rules
 from chainrule.derivation.signs import holds
 from chainrule.derivation.simplify import Firing, Simplified, Simplifier
 
@@ -53,7 +53,7 @@ class ArraySimplifier:
         seen = [expr]
         for number in range(_MOST_PASSES):
             regions = Regions(self.entries)
-            after = _walk(seen[-1], Products(regions, careful=number > 0))
+            after = _walk(seen[-1], Rules(regions, careful=number > 0))
             if after in seen:
                 if number:
                     break
@@ -69,7 +69,7 @@ class ArraySimplifier:
         return Simplified(seen[-1], tuple(firings))
 
 
-def _walk(root: Expr, products: Products) -> Expr:
+def _walk(root: Expr, products: Rules) -> Expr:
     done: dict[Expr, Expr] = {}
     for node in topological([root]):
         if not isinstance(node, Apply):
