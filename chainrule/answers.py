@@ -190,6 +190,7 @@ def check(
     layout: Layout | None = None,
     latex_input: bool | None = None,
     strict: bool = False,
+    timeout: float | None = None,
 ) -> Verdict:
     """Check an answer.
 
@@ -199,6 +200,8 @@ def check(
         wrt: by what; a lone answer may be any of the partial derivatives where this is open.
         order: of differentiation.
         layout: of a Jacobian; None takes either.
+        timeout: seconds for everything; what is not decided by then is `undecided`. None: ten
+            for the verdict, and as long again to find the mistake.
 
     Raises:
         ChainruleError: the expression or the answer cannot be read.
@@ -206,10 +209,12 @@ def check(
     >>> check("ln(x^2)", "2/x").correct
     True
     """
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"the timeout is {timeout}", hint="give a positive number of seconds")
     program = program_of(source, latex_input, strict)
-    return Verdict(
-        check_answer(program, answer, variables=names_of(wrt), order=order, layout=layout)
-    )
+    return Verdict(check_answer(
+        program, answer, variables=names_of(wrt), order=order, layout=layout, seconds=timeout
+    ))  # fmt: skip
 
 
 def check_count(sizes: str | Sequence[int], given: int | str) -> Count:

@@ -162,6 +162,7 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--order", type=int, default=1, metavar="N", help="order of the derivative")
     add("--layout", choices=("numerator", "denominator"), default=None,
         help="layout of a Jacobian; either is right unless this is given")  # fmt: skip
+    add("--timeout", type=float, default=None, metavar="S", help="seconds for an answer")
     add("--steps", default="", metavar="FILE", help="check a worked derivation; - reads stdin")
     add("--batch", default="", metavar="FILE.csv", help="check a table of answers")
     add("--network", default="", metavar="3-3-2-1",
@@ -289,7 +290,7 @@ def _check(args: argparse.Namespace) -> int:
         found = chainrule.check(
             _source(args.expression), _source(args.answer), args.wrt, order=args.order,
             layout=args.layout, latex_input=True if args.latex_input else None,
-            strict=args.strict,
+            strict=args.strict, timeout=args.timeout,
         )  # fmt: skip
     if form == "text" and not args.output:
         found.show(sys.stdout)

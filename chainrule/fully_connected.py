@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
+import chainrule
 from chainrule import api
-from chainrule.compiled import Dtype, GradientFunction, compile
 from chainrule.inputs import Names
 from chainrule.network import page as pages
 from chainrule.network.architecture import Architecture
@@ -23,6 +23,8 @@ from chainrule.render.blocks import Block, Heading, Listing, Page
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from chainrule.compiled import Dtype, GradientFunction
 
 __all__ = ["Network", "mlp"]
 
@@ -49,9 +51,10 @@ class Network(Architecture):
     def compile(self, dtype: Dtype | None = "float64") -> GradientFunction:
         """Gradient code of the loss: `step(X=…, Y=…, W1=…, …)` gives it and its gradients.
 
-        `dtype` is that of the preallocated form; the readable one keeps its arguments'.
+        `dtype`: of the code, to which arguments are converted; None: that of the arguments.
         """
-        return compile(self.program, list(self.parameters), dtype=dtype)
+        # Of the package, which loads code generation and NumPy when they are asked for.
+        return chainrule.compile(self.program, list(self.parameters), dtype=dtype)
 
     def predict(self, X: Any, **parameters: Any) -> np.ndarray[Any, Any]:
         """What the network says of the examples in the rows of X, shape (len(X), sizes[-1]).
@@ -73,7 +76,7 @@ class Network(Architecture):
     def _prediction(self) -> GradientFunction:
         # The gradient of sum(C .* P) by C is P.
         declared = f"C: matrix(N, {self.sizes[-1]})\n"
-        return compile(f"{declared}{self.prediction_source}sum(C .* P)", "C")
+        return chainrule.compile(f"{declared}{self.prediction_source}sum(C .* P)", "C")
 
     def __repr__(self) -> str:
         sizes = "-".join(map(str, self.sizes))

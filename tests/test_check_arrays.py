@@ -463,6 +463,11 @@ ANSWERS = [
     ("u: vector(n); tanh(u)", "u", "I - diag(tanh(u)^2)", ""),
     ("A: matrix(n, n); ln(det(A))", "A", "inv(A)'", ""),
     ("A: matrix(n, n); ln(det(A))", "A", "inv(A')", ""),
+    ("A: matrix(n, n); ln(det(A))", "A", "(A^-1)'", ""),
+    ("A: matrix(n, n); ln(det(A))", "A", r"\mathbf{A}^{-\top}", ""),
+    ("A: matrix(n, n); ln(det(A))", "A", "A^-T", ""),
+    ("A: matrix(n, n); sum(ln(A))", "A", "A^-1", ""),
+    ("x: vector(n); c: scalar; c*x", "x", r"c\mathbf{I}_{n}", ""),
     ("x: vector(3); x@x", "x", "[2*x[0], 2*x[1], 2*x[2]]", ""),
     ("x: vector(n); a: vector(n); dot(a, a)", "x", "0", ""),
     # wrong, and what is said

@@ -17,7 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import reduce
+from time import perf_counter
 
+from chainrule.checking import patience
 from chainrule.checking.answer import Entry, Remark, Status, Verdict
 from chainrule.checking.array_equality import compare, counterexample, same_shape, samples
 from chainrule.checking.array_mistakes import Mistakes
@@ -27,14 +29,30 @@ from chainrule.checking.given import Given, Head, Names, read_answer
 from chainrule.core import arrays
 from chainrule.core.accumulate import gradient
 from chainrule.core.errors import ChainruleError, ShapeError, UnsupportedError, UsageError
-from chainrule.core.expr import ZERO, Apply, Expr, const, free_symbols, substitute, symbol
+from chainrule.core.expr import (
+    MINUS_ONE,
+    ZERO,
+    Apply,
+    Expr,
+    const,
+    free_symbols,
+    substitute,
+    symbol,
+    topological,
+)
 from chainrule.core.program import Program
 from chainrule.core.shape import shape_text
+from chainrule.core.table.linear import inverse
 from chainrule.derivation.build import build, resolve_variables
 from chainrule.derivation.steps import Block, Derivation, Layout
 
 _MOST_REPAIRS = 24
+_PATIENCE = 10.0  # seconds for an answer
 _TRANSPOSE = r"\s*(?:'|\.T\b|\^T\b|\^\{\s*(?:T|\\top|\\intercal|\\prime)\s*\}|\^\\top\b)"
+_INVERSE_TRANSPOSED = re.compile(
+    r"(\\(?:mathbf|boldsymbol|bm)\{\w+\}|(?<![A-Za-z_])[A-Za-z]\d*)"
+    r"\^(?:-T\b|\{\s*-\s*(?:T|\\top|\\intercal)\s*\})"
+)
 
 
 class ArrayQuestion:
@@ -46,8 +64,10 @@ class ArrayQuestion:
         variables: Sequence[str] = (),
         order: int = 1,
         layout: Layout | None = None,
+        seconds: float | None = None,
     ) -> None:
         self.program, self.layout, self.order = program, layout, order
+        self._seconds, self._until = seconds, float("inf")
         self.asked = tuple(variables or program.variables or program.arguments)
         self.names = Names.of(program, self.asked)
         self._derivations: dict[tuple[str, ...], Derivation] = {}
@@ -56,18 +76,19 @@ class ArrayQuestion:
         """The derivation by these variables."""
         if variables not in self._derivations:
             self._derivations[variables] = build(
-                self.program, variables=variables, order=self.order
+                self.program, variables=variables, order=self.order, deadline=self._until
             )
         return self._derivations[variables]
 
     def check(self, answer: str) -> Verdict:
-        """The verdict on one answer.
+        """The verdict on one answer; what takes longer than ten seconds is undecided.
 
         Raises:
             UnsupportedError: the derivative is a tensor of order three or more.
         """
+        self._until = perf_counter() + (self._seconds or _PATIENCE)
         try:
-            given = read_answer(answer, self.names)
+            given = read_answer(_INVERSE_TRANSPOSED.sub(_spelled_out, answer), self.names)
         except ShapeError as error:
             return self._misfit(answer, error)
         return self._verdict(answer, given)
@@ -91,6 +112,7 @@ class ArrayQuestion:
         status: Status = "wrong" if "different" in statuses or problem else "right"
         if status == "right" and "undecided" in statuses:
             status = "undecided"
+            problem = "time" if perf_counter() > self._until else ""
         return Verdict(status, derivation, answer, tuple(entries), tuple(remarks), problem)
 
     def _block_for(
@@ -104,7 +126,7 @@ class ArrayQuestion:
         found = [(d, b) for v in choices for d in [self.derivation((v,))] for b in d.result.blocks]
         fitting = [(d, b) for d, b in found if same_shape(b.written.shape, cell.shape)]
         for d, b in fitting if len(found) > 1 else ():
-            if compare(_function(d, b), b.written, cell).status == "equal":
+            if self._compare(_function(d, b), b.written, cell).status == "equal":
                 fitting = [(d, b)]
                 break
         chosen = (fitting or found)[0]
@@ -140,6 +162,13 @@ class ArrayQuestion:
             )
         function, right = _function(derivation, block), block.written
         given = _identity_for(given, right, self.names)
+        inverted = _with_inverses(given)
+        if inverted is not given and not (
+            same_shape(given.shape, right.shape)
+            and compare(function, right, given).status == "equal"
+        ):
+            remarks.append(Remark("inverse"))
+            given = inverted
         if given is ZERO and right.shape:
             given = arrays.zeros(right.shape)
 
@@ -162,20 +191,37 @@ class ArrayQuestion:
                 Remark("shape", f"a {shape_text(given.shape)}/a {shape_text(right.shape)}")
             )
             wrong = entry(given, Equality("different"))
-            told_all = self._diagnoses(derivation, block, function, given)
-            return wrong._replace(diagnoses=told_all), "array shape"
+            return self._explained(wrong, derivation, block, function), "array shape"
         if given.shape != right.shape:
             remarks.append(Remark("row", shape_text(given.shape)))
-        equality = compare(function, right, given)
+        equality = self._compare(function, right, given)
         if equality.status != "different":
             if self.layout == "denominator" and block.kind == "jacobian" and len(right.shape) == 2:
                 return entry(given, equality), "transposed"
             return entry(given, equality), ""
-        found = entry(given, equality)._replace(
-            counterexample=counterexample(function, right, given),
-            diagnoses=self._diagnoses(derivation, block, function, given),
-        )
-        return found, ""
+        return self._explained(entry(given, equality), derivation, block, function), ""
+
+    def _compare(self, function: Expr, right: Expr, given: Expr) -> Equality:
+        try:
+            with patience.until(self._until):
+                return compare(function, right, given)
+        except TimeoutError:
+            return Equality("undecided")
+
+    def _explained(
+        self, entry: Entry, derivation: Derivation, block: Block, function: Expr
+    ) -> Entry:
+        """Where the entry differs and why, as far as there is time."""
+        given = entry.given
+        try:
+            with patience.until(self._until + (0 if self._seconds else _PATIENCE)):
+                if same_shape(given.shape, entry.right.shape):
+                    found = counterexample(function, entry.right, given)
+                    entry = entry._replace(counterexample=found)
+                told = self._diagnoses(derivation, block, function, given)
+                return entry._replace(diagnoses=told)
+        except TimeoutError:
+            return entry
 
     def _turned(self, function: Expr, block: Block, given: Expr, right: Expr) -> Equality | None:
         """How the answer compares, where it is the Jacobian in the other layout."""
@@ -184,9 +230,9 @@ class ArrayQuestion:
         turned = arrays.transpose(given)
         if turned.shape != right.shape:
             return None
-        if given.shape == right.shape and compare(function, right, given).status == "equal":
+        if given.shape == right.shape and self._compare(function, right, given).status == "equal":
             return None
-        equality = compare(function, right, turned)
+        equality = self._compare(function, right, turned)
         return equality if equality.status == "equal" else None
 
     def _diagnoses(
@@ -248,14 +294,38 @@ def _function(derivation: Derivation, block: Block) -> Expr:
 
 
 def _identity_for(given: Expr, right: Expr, names: Names) -> Expr:
-    """The answer with `I` as the identity matrix, where nothing else has this name."""
-    itself = symbol("I")
-    if "I" in names.free or len(right.shape) != 2 or itself not in free_symbols([given]):
+    """The answer with `I` or `I_n` as the identity matrix, where nothing else has this name."""
+    if len(right.shape) != 2:
         return given
+    meant: dict[Expr, Expr] = {
+        s: arrays.eye(right.shape[0])
+        for s in free_symbols([given])
+        if (s.name == "I" or s.name.startswith("I_")) and s.name not in names.free
+    }
     try:
-        return substitute([given], {itself: arrays.eye(right.shape[0])})[0]
+        return substitute([given], meant)[0]
     except ChainruleError:
         return given
+
+
+def _with_inverses(given: Expr) -> Expr:
+    """The answer with `X^-1` of a square matrix as its inverse, as people write it."""
+    meant: dict[Expr, Expr] = {
+        node: inverse(node.args[0])
+        for node in topological([given])
+        if arrays.is_op(node, "pow")
+        and len(node.shape) == 2
+        and node.args[0].shape == node.shape
+        and node.shape[0] == node.shape[1]
+        and node.args[1] is MINUS_ONE
+    }
+    return substitute([given], meant)[0] if meant else given
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    if "\\" in found.string:
+        return rf"\left({found[1]}^{{-1}}\right)^{{\top}}"
+    return f"({found[1]}^-1)'"
 
 
 def _literal(rows: Sequence[Sequence[Expr]]) -> Expr:

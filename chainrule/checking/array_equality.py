@@ -84,6 +84,10 @@ class Values:
         """Whether all entries agree."""
         return bool(self._largest(self._flat[a] - self._flat[b]) <= self._room(a, b))
 
+    def vanish(self, *formulas: Expr) -> bool:
+        """Whether all of them are 0, as on one side of a kink."""
+        return all(not self._largest(self._flat[f]) for f in formulas)
+
     def ratio(self, a: Expr, b: Expr) -> Any:
         """The number that b is multiplied with to give a, or None."""
         first, second = self._flat[a], self._flat[b]

@@ -141,6 +141,8 @@ class Mistakes:
             values = self._values([self.given, self.right], sample)
             if not (values.defined(self.given) and values.defined(self.right)):
                 continue
+            if values.vanish(self.given, self.right):
+                continue
             ratio = values.ratio(self.given, self.right)
             if ratio is None:
                 return []

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from chainrule import checking
+from chainrule.checking import patience
 from chainrule.checking.answer import Counterexample, Entry, Remark, Status, Verdict
 from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.diagnosis import Search, names_of
@@ -43,8 +44,9 @@ class Question:
         variables: Sequence[str] = (),
         order: int = 1,
         layout: Layout | None = None,
+        seconds: float | None = None,
     ) -> None:
-        self.program, self.layout = program, layout
+        self.program, self.layout, self._seconds = program, layout, seconds
         self.asked = tuple(variables or program.variables or program.arguments)
         self.order = program.order if program.order > 1 else order
         self._derivations: dict[tuple[tuple[str, ...], int], Derivation] = {}
@@ -63,7 +65,7 @@ class Question:
 
     def check(self, answer: str) -> Verdict:
         """The verdict on one answer; what takes longer than ten seconds is undecided."""
-        self._until = perf_counter() + _PATIENCE
+        self._until = perf_counter() + (self._seconds or _PATIENCE)
         given = read_answer(answer, self.names)
         remarks: list[Remark] = []
         if given.constant:
@@ -78,7 +80,7 @@ class Question:
     def verdict_on(self, value: Expr, order: int, answer: str) -> Verdict:
         """The verdict on a formula for the derivative by the variable that was asked for."""
         (variable,) = self.asked
-        self._until = perf_counter() + _PATIENCE
+        self._until = perf_counter() + (self._seconds or _PATIENCE)
         derivation = self.derivation((variable,), order)
         right = derivation.result.entries[0][0]
         entry = self._entry(derivation, 0, (variable,) * order, value, right)
@@ -195,8 +197,15 @@ class Question:
         output = derivation.outputs[index]
         if equality.status != "different":
             return Entry(output, by, right, given, equality)
-        return Entry(output, by, right, given, equality, _counterexample(equality, right, given),
-                     self._diagnoses(derivation, function, by, equality, right, given))  # fmt: skip
+        entry = Entry(output, by, right, given, equality)
+        # Why it is wrong may take as long again, unless somebody said how long.
+        try:
+            with patience.until(self._until + (0 if self._seconds else _PATIENCE)):
+                entry = entry._replace(counterexample=_counterexample(equality, right, given))
+                told = self._diagnoses(derivation, function, by, equality, right, given)
+                return entry._replace(diagnoses=told)
+        except TimeoutError:
+            return entry
 
     def _diagnoses(
         self, derivation: Derivation, function: Function, by: tuple[str, ...],
@@ -248,6 +257,9 @@ class Question:
             entries = [self._with_reading(e, derivation, answer) for e in entries]
         elif "undecided" in statuses:
             status = "undecided"
+            late = perf_counter() > self._until
+            return Verdict(status, derivation, answer, tuple(entries), tuple(remarks),
+                           "time" if late else "")  # fmt: skip
         for entry in entries:
             if entry.equality.missing is not None and entry.equality.status == "equal":
                 remarks.append(Remark("domain", point=entry.equality.missing))
@@ -323,6 +335,7 @@ def check_answer(
     variables: Sequence[str] = (),
     order: int = 1,
     layout: Layout | None = None,
+    seconds: float | None = None,
 ) -> Verdict:
     """The verdict on an answer.
 
@@ -333,11 +346,12 @@ def check_answer(
             variables being compared with each partial derivative.
         order: of differentiation.
         layout: accept a Jacobian in this layout only; None: in either.
+        seconds: how long it may take; None: ten, and as long again to say what is wrong.
 
     Raises:
         ChainruleError: the answer or the request cannot be used.
     """
-    return question_of(program, variables, order, layout).check(answer)
+    return question_of(program, variables, order, layout, seconds).check(answer)
 
 
 def question_of(
@@ -345,8 +359,9 @@ def question_of(
     variables: Sequence[str] = (),
     order: int = 1,
     layout: Layout | None = None,
+    seconds: float | None = None,
 ) -> Question | ArrayQuestion:
     """The question that a program asks: about numbers, or about vectors and matrices."""
     if has_arrays(program):
-        return checking.array_answers.ArrayQuestion(program, variables, order, layout)
-    return Question(program, variables, order, layout)
+        return checking.array_answers.ArrayQuestion(program, variables, order, layout, seconds)
+    return Question(program, variables, order, layout, seconds)

@@ -39,7 +39,7 @@ class Lowered:
             gradient, or the Hessian times the direction; of a Jacobian one such derivative for
             each entry of the output, along an axis in front that the nodes do not know of.
         names: what a node is called in the program or in its derivation.
-        cotangents: for nodes of the backward sweep, the node that each belongs to: the
+        cotangents: for nodes of the backward sweep, in its order, the node that each belongs to: the
             derivative of the output by it.
         heads: what it is the derivative of, where that is not the only output.
         labels: names of inputs that are numbers of classes, and may be integers.
@@ -132,8 +132,11 @@ def lower(
     cotangents: dict[Expr, Expr] = {}
     of: dict[Expr, str] = {}
     for name, found in sweeps.items():
-        for node, bar in reversed(found.items()):
-            if isinstance(bar, Apply) and bar not in cotangents:
+        for node, bar in found.items():
+            # A sum hands its cotangent on: it is that of the sum, or of a part that has a name.
+            if isinstance(bar, Apply) and (
+                bar not in cotangents or (node in called and cotangents[bar] not in called)
+            ):
                 cotangents[bar], of[bar] = node, name
     return Lowered(
         mode, tuple(inputs), outputs, results, called, cotangents, of,

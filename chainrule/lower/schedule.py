@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from chainrule.core import arrays
 from chainrule.core.expr import Apply, Const, Expr, Sym, topological
 from chainrule.core.ops import Operator
 from chainrule.lower.identifiers import Identifiers
@@ -161,12 +162,13 @@ def _visit(root: Expr, order: list[Expr], seen: set[Expr]) -> None:
 def _backward(
     new: Mapping[Expr, Expr], lowered: Lowered, wanted: set[Expr], results: Mapping[str, Expr]
 ) -> list[Expr]:
-    """The nodes of the backward sweep in order, each result as soon as it can be had.
+    """The nodes of the backward sweep in order, each result soon after it can be had.
 
-    What a result needs is then needed no longer.
+    What a result needs is then needed no longer. The sweep is one product ahead: that needs
+    memory for a while, which a result would keep.
     """
     sweep = [
-        new[bar] for bar, of in reversed([*lowered.cotangents.items()]) if not isinstance(of, Sym)
+        new[bar] for bar, of in lowered.cotangents.items() if not isinstance(of, Sym)
     ]
     place: dict[Expr, int] = {}
     for bar in sweep:
@@ -179,10 +181,14 @@ def _backward(
     for result in results.values():
         after.setdefault(latest[result], []).append(result)
     order = after.pop(-1, [])
+    waiting: dict[Expr, bool] = {}  # results, and whether a product of the sweep was since
     for bar, i in place.items():
+        if arrays.is_op(bar, "matmul"):
+            order += [result for result, ahead in waiting.items() if ahead]
+            waiting = {result: True for result, ahead in waiting.items() if not ahead}
         order.append(bar)
-        order += after.get(i, [])
-    return order
+        waiting.update(dict.fromkeys(after.get(i, []), False))
+    return [*order, *waiting]
 
 
 def _named(

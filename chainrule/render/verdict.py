@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 SCHEMA = "chainrule/verdict/1"
 _SLOT = re.compile(r"\{(\w+)\}|`([^`]*)`")
 _PROBLEMS = {
+    "": "too few points were found where the derivative and the answer are both defined",
+    "time": "the time for it ran out",
     "shape": "the answer does not have as many entries as the result",
     "transposed": "the answer is the transpose of the result in this layout",
     "order of entries": "the entries are right, but in another order than the variables",
@@ -50,8 +52,7 @@ def _blocks(verdict: Verdict) -> Iterator[Block]:
     if verdict.status == "right":
         yield Paragraph(("Right: ", *_result(verdict), f". {_basis(verdict)}"), "good")
     elif verdict.status == "undecided":
-        yield Paragraph(("Undecided: too few points were found where the derivative and the "
-                         "answer are both defined.",), "warning")  # fmt: skip
+        yield Paragraph((f"Undecided: {_PROBLEMS[verdict.problem]}.",), "warning")
     elif not wrong:
         yield Paragraph(("Wrong: ", _PROBLEMS[verdict.problem], "."), "bad")
         if verdict.told:
@@ -304,6 +305,8 @@ def _remark(remark: Remark, verdict: Verdict) -> Prose:
             return (f"the answer is {given}, and the derivative is {wanted}",)
         case "misfit":
             return (remark.text,)
+        case "inverse":
+            return ("the power -1 of a square matrix was read as its inverse, ", Code("inv(X)"))
         case "row":
             return (f"the answer is a {remark.text}: a row or a column of the same entries",)
         case "chain":

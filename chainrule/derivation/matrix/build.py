@@ -302,11 +302,11 @@ class _Builder:
         if not self.request.weights:
             return {}
         return {
-            y: self.fitting(w, y, f"the weight of {y}")
+            y: self.fitted(w, y, f"the weight of {y}")
             for y, w in zip(outputs, self.request.weights, strict=True)
         }
 
-    def fitting(self, given: Expr, name: str, what: str) -> Expr:
+    def fitted(self, given: Expr, name: str, what: str) -> Expr:
         """A component in the shape of a name."""
         known = {n: s.shape for n, s in self.stage.symbols.items()}
         return fitting(given, known[name], what, known, self.program.dimensions)
@@ -314,7 +314,7 @@ class _Builder:
     def direction(self) -> dict[str, Expr]:
         """The change of each variable."""
         return {
-            v: self.fitting(h, v, f"the direction for {v}")
+            v: self.fitted(h, v, f"the direction for {v}")
             for v, h in zip(self.request.variables, self.request.direction, strict=True)
         }
 
