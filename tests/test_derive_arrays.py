@@ -51,8 +51,7 @@ EXAMPLES = [
     (
         "w: vector(n); x: vector(n); b: scalar; max(0, w @ x + b)",
         "w, b",
-        "w: {zeros(n) if w' @ x + b <= 0, x if w' @ x + b > 0}; "
-        "b: {0 if w' @ x + b <= 0, 1 if w' @ x + b > 0}",
+        "w: {x if w' @ x + b > 0, 0}; b: {1 if w' @ x + b > 0, 0}",
     ),
     (
         D + "p = sigmoid(b + X @ w); mean(-(y*ln(p) + (1-y)*ln(1-p)))",

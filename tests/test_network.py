@@ -365,3 +365,41 @@ def test_the_document_compiles(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
     assert run.returncode == 0, run.stdout.decode("latin-1")[-2000:]
     assert "U+" not in net.latex(backprop=True, code=True)
+
+
+def test_the_three_neurons_of_the_lecture_notes_as_scalars_and_as_a_network() -> None:
+    # The values that the notes give; a layer of two rectified neurons, and a linear one.
+    known = {"w11": 0.4, "b11": -5.9, "w12": -0.6, "b12": 5.2, "w21": -1.0, "w22": -1.0, "b2": 5.1}
+    source = (Path(__file__).parent.parent / "examples" / "three_neurons.chain").read_text("utf-8")
+    net = cr.mlp([1, 2, 1], "relu", "squared_error", batch=1)
+    assert net.parameter_count == len(known) == 7
+    step = net.compile()
+    for x in (2.0, 16.0, 10.0):  # one neuron at work, the other, neither
+        slopes = cr.derive(source, list(known), verify="off")(x=x, y=3.0, **known)
+        _, gradients = step(
+            X=[[x]], Y=[[3.0]], W1=[[known["w11"], known["w12"]]], b1=[known["b11"], known["b12"]],
+            W2=[[known["w21"]], [known["w22"]]], b2=[known["b2"]],
+        )  # fmt: skip
+        flat = np.concatenate([gradients[name].ravel() for name in ("W1", "b1", "W2", "b2")])
+        names = ("w11", "w12", "b11", "b12", "w21", "w22", "b2")
+        np.testing.assert_allclose(flat, [slopes[name] for name in names], rtol=1e-12)
+
+
+def test_the_three_layers_of_the_lecture_notes_for_one_example_and_as_a_network() -> None:
+    source = (Path(__file__).parent.parent / "examples" / "three_layers.chain").read_text("utf-8")
+    rng = np.random.default_rng(0)
+    net = cr.mlp(**LECTURE, batch=1)
+    drawn = {name: rng.standard_normal(shape) for name, shape in net.shapes.items()}
+    x, y = rng.standard_normal(3), 0.3
+    loss, gradients = net.compile()(X=x[None], Y=[[y]], **drawn)
+    # The notes have a row of weights for each neuron; the network has a column.
+    single = cr.compile(source, ["W1", "b1", "W2", "b2", "w3", "b3"])
+    same, slopes = single(
+        x=x, y=y, W1=drawn["W1"].T, b1=drawn["b1"], W2=drawn["W2"].T, b2=drawn["b2"],
+        w3=drawn["W3"][:, 0], b3=drawn["b3"][0],
+    )  # fmt: skip
+    assert loss == pytest.approx(same, rel=1e-14)
+    assert sum(np.size(s) for s in slopes.values()) == 23
+    for name, array in gradients.items():
+        other = np.atleast_1d(slopes[name.lower() if name in ("W3", "b3") else name])
+        np.testing.assert_allclose(np.reshape(array.T, other.shape), other, rtol=1e-12)

@@ -71,7 +71,7 @@ VALUES = [
     ("sqrt(x)", {"x": 0}, None),
     ("{sqrt(x) if x > 0, 0}", {"x": -1}, 0.0),
     ("sqrt(x^2)", {"x": 0}, 0.0),  # the stated convention, sign(0) = 0
-    ("max(x, 0)", {"x": 0}, 0.5),
+    ("max(x, 0)", {"x": 0}, 0),
     ("relu(x)", {"x": 0}, 0.0),
     ("abs(x)", {"x": 0}, 0.0),
     ("sigmoid(x)", {"x": 1000}, 0.0),
@@ -107,7 +107,7 @@ STATED = [
     ("sqrt(x)", "x > 0"),
     ("arcsin(x)", "x < 1"),
     ("abs(x)", "sign(0) = 0"),
-    ("max(x, 0)", "ties of max share the slope equally"),
+    ("max(x, 0)", "the slope of max at a tie with a number is 0"),
     ("relu(x)", "relu'(0) = 0"),
     ("sign(x)", "sign'(0) = 0"),
     ("floor(x)", "floor' = 0 at integers"),

@@ -265,6 +265,8 @@ class ArrayQuestion:
                 return Verdict(
                     "wrong", verdict.derivation, answer, (), (remark,), "misfit", (told,)
                 )
+        if not error.shapes or () in error.shapes:
+            raise error  # a name that nothing says is an array, perhaps
         derivation = self.derivation(variables)
         return Verdict("wrong", derivation, answer, (), (remark,), "misfit")
 

@@ -200,8 +200,6 @@ def check_variables(program: Program, wrt: Sequence[str], inputs: Mapping[str, S
         raise UsageError(f"the program has no input {name}", hint=f"its inputs: {known}")
     if not wrt:
         raise UsageError("no variable to differentiate by", hint="name one: wrt=['W']")
-    if len(set(wrt)) < len(wrt):
-        raise UsageError("a variable is named twice", hint="name each once")
 
 
 def scalar_output(program: Program, outputs: Mapping[str, Expr]) -> Expr:

@@ -115,8 +115,10 @@ class Body:
         self.dimensions.update(dict.fromkeys(name for name in affine(dim) if name))
         return dimension_code(dim, self._names.dimensions)
 
-    def run(self, statements: Iterable[Statement], results: Iterable[Expr]) -> None:
-        """Write the statements; the results get lines of their own."""
+    def run(
+        self, statements: Iterable[Statement], results: Iterable[Expr], last: Expr | None = None
+    ) -> None:
+        """Write the statements; the results get lines of their own, but for the `last`."""
         wanted = self._wanted = set(results)
         statements = list(statements)
         uses: Counter[Expr] = Counter(wanted)
@@ -126,6 +128,8 @@ class Body:
             part = self._written(s)
             self._parts[s.node] = part
             self.formulas[s.node] = part.mathematics
+            if s.node is last and uses[last] == 1:
+                continue
             if not self._may_wait(part, uses[s.node], s.node in wanted):
                 self._emit(s.node)
 

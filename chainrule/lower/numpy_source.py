@@ -122,14 +122,16 @@ class Module:
         ys = [*self.schedule.outputs.values()]
         targets = self._targets(grads)
         body = Body(self.schedule, self._dtype, self.names, targets)
-        body.run(statements, [*ys, *grads.values()])
+        last = ys[0] if not grads and len(ys) == 1 and not ys[0].shape else None
+        body.run(statements, [*ys, *grads.values()], last)
         scalar = "float | np.float32" if self.dtype == "float32" else "float"
         arguments = [
             f"{a}: {'Array' if a in self.arrays else scalar}" for a in self.inputs.values()
         ]
         after = self._lines(body, [*ys, *grads.values()], bool(grads))
         after += self._returned(body, ys, grads, targets)
-        words = {w for line in after for w in _WORD.findall(line.partition("  #")[0])}
+        code = [line.partition("  #")[0] for line in after if not line.startswith("#")]
+        words = {word for line in code for word in _WORD.findall(line)}
         inside = self._checks(body, words)
         if targets:
             inside.append(f"{self._results}: dict[str, Array] = {{}}")
@@ -273,6 +275,9 @@ class Module:
             value = f"np.array({codes[0]})" if body.is_shared(ys[0]) else codes[0]
         else:
             value = f"float({codes[0]})"
+        if not grads and value.startswith("float(") and ys[0] in body.formulas:
+            formula = self.text(body.formulas[ys[0]])
+            return commented(f"return {value}", [f"{self.output} = {formula}", formula])
         if not grads:
             array = len(ys) == 1 and ys[0].shape and not body.is_shared(ys[0])
             return [f"return np.asarray({value})" if array else f"return {value}"]

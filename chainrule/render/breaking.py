@@ -16,9 +16,13 @@ _LEAD = _INDENT + 1.5  # the indent and a sign stand before what is on a line al
 _HEADS = {"root": 0.9, "delimited": 0.7, "fence": 0.9, "logarithm": 2.6}
 
 
-def width(box: Box) -> float:
-    """The estimated width of a layout."""
-    done: dict[int, float] = {}
+Widths = dict[int, tuple[float, Box]]
+"""Widths by identity of the box, which is held so that no other gets its identity."""
+
+
+def width(box: Box, known: Widths | None = None) -> float:
+    """The estimated width of a layout; `known` are widths found before."""
+    done = {} if known is None else known
     stack: list[tuple[Box, bool]] = [(box, False)]
     while stack:
         current, ready = stack.pop()
@@ -28,8 +32,9 @@ def width(box: Box) -> float:
             stack.append((current, True))
             stack.extend((part, False) for part in current.parts)
         else:
-            done[id(current)] = _width(current, [done[id(part)] for part in current.parts])
-    return done[id(box)]
+            parts = [done[id(part)][0] for part in current.parts]
+            done[id(current)] = (_width(current, parts), current)
+    return done[id(box)][0]
 
 
 def _width(box: Box, parts: list[float]) -> float:
@@ -75,20 +80,21 @@ def _width(box: Box, parts: list[float]) -> float:
     return sum(parts) + _HEADS.get(box.kind, 0.0)
 
 
-def lines(box: Box, room: float, depth: int = 0) -> list[Box]:
+def lines(box: Box, room: float, depth: int = 0, known: Widths | None = None) -> list[Box]:
     """The layout as lines of at most about `room` em; what can be broken is broken.
 
     Sums are broken before their signs, then products; what is too wide in itself is opened:
     the lines inside brackets, fractions and cases become a stack of lines of their own.
     """
-    if depth > _DEEPEST or width(box) <= room:
+    known = {} if known is None else known
+    if depth > _DEEPEST or width(box, known) <= room:
         return [box]
     room = max(room, 6.0)
     pieces = []
     for piece in _pieces(box):
-        wide = width(piece) > room - _LEAD
-        pieces.append(_opened(piece, room - _LEAD, depth + 1) if wide else piece)
-    widths = [width(piece) for piece in pieces]
+        wide = width(piece, known) > room - _LEAD
+        pieces.append(_opened(piece, room - _LEAD, depth + 1, known) if wide else piece)
+    widths = [width(piece, known) for piece in pieces]
     out: list[Box] = []
     start = 0
     while start < len(pieces):
@@ -145,7 +151,7 @@ def _line(pieces: list[Box]) -> Box:
     return pieces[0] if len(pieces) == 1 else Box("row", tuple(pieces))
 
 
-def _opened(box: Box, room: float, depth: int) -> Box:
+def _opened(box: Box, room: float, depth: int, known: Widths) -> Box:
     """The box with its inside broken."""
     match box.kind:
         case "number":
@@ -157,27 +163,29 @@ def _opened(box: Box, room: float, depth: int) -> Box:
             chunks = [box.text[i : i + size] for i in range(0, len(box.text), size)]
             return Box("lines", tuple(Box("symbol", (), chunk) for chunk in chunks))
         case "exponential":
-            return box._replace(latex=r"\exp", parts=_stacked(box, room - 3.0, depth))
+            return box._replace(latex=r"\exp", parts=_stacked(box, room - 3.0, depth, known))
         case "power":
             base, exponent = box.parts
             return box._replace(
-                parts=(_stack(base, room - 0.75 * width(exponent), depth), exponent)
+                parts=(_stack(base, room - 0.75 * width(exponent, known), depth, known), exponent)
             )
         case "cases":
-            return box._replace(parts=_stacked(box, room / 2 - 3.0, depth))
+            return box._replace(parts=_stacked(box, room / 2 - 3.0, depth, known))
         case "matrix":
             columns = max(1, int(box.text))
-            return box._replace(parts=_stacked(box, room / columns - 1.0, depth))
+            return box._replace(parts=_stacked(box, room / columns - 1.0, depth, known))
         case "fraction" | "fence" | "root" | "delimited" | "call" | "applied" | "logarithm":
             overhead = _width(box, [0.0] * len(box.parts))
             if box.kind == "applied":
                 name, *arguments = box.parts
                 return box._replace(
-                    parts=(name, _stack(_listed(arguments), room - overhead, depth))
+                    parts=(name, _stack(_listed(arguments), room - overhead, depth, known))
                 )
             if box.kind == "call":
-                return box._replace(parts=(_stack(_listed(box.parts), room - overhead, depth),))
-            return box._replace(parts=_stacked(box, room - overhead, depth))
+                return box._replace(
+                    parts=(_stack(_listed(box.parts), room - overhead, depth, known),)
+                )
+            return box._replace(parts=_stacked(box, room - overhead, depth, known))
     return box
 
 
@@ -187,10 +195,10 @@ def _listed(parts: Sequence[Box]) -> Box:
     return Box("row", tuple(row))
 
 
-def _stacked(box: Box, room: float, depth: int) -> tuple[Box, ...]:
-    return tuple(_stack(part, room, depth) for part in box.parts)
+def _stacked(box: Box, room: float, depth: int, known: Widths) -> tuple[Box, ...]:
+    return tuple(_stack(part, room, depth, known) for part in box.parts)
 
 
-def _stack(box: Box, room: float, depth: int) -> Box:
-    broken = lines(box, room, depth)
+def _stack(box: Box, room: float, depth: int, known: Widths) -> Box:
+    broken = lines(box, room, depth, known)
     return broken[0] if len(broken) == 1 else Box("lines", tuple(broken))

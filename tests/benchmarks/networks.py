@@ -54,7 +54,7 @@ AIMS = {
     "mlp-32": 1.10, "mlp-128": 1.06, "mlp-1024": 1.04, "wide-256": 1.04, "deep-128": 1.35,
     "tiny-1": 1.4, "logistic": 0.95, "linear": 0.95,
 }  # fmt: skip
-FAST_AIMS = {"deep-128": 1.28, "deep-1024": 1.45}
+FAST_AIMS = {("deep-128", "float32"): 1.28, ("deep-1024", "float64"): 1.45}
 RUNS = (
     *((case, "float32") for case in (*AIMS, "deep-1024")),
     *((case, "float64") for case in ("mlp-128", "deep-128", "deep-1024", "logistic", "linear")),
@@ -119,7 +119,8 @@ def main() -> None:
             cells.append("–" if r is None else f"{r:.2f} ({t:.2f})" if t else f"{r:.2f}")
             if name == "bound" and t:
                 ratios[case, dtype] = t
-        aim, fast = (aims.get(case, 0) for aims in (AIMS, FAST_AIMS))
+        aim = AIMS.get(case, 0) if dtype == "float32" else 0
+        fast = FAST_AIMS.get((case, dtype), 0)
         aims = ", ".join(f"{a:.2f}{tag}" for a, tag in ((aim, ""), (fast, " fast")) if a)
         floors = show_time(statistics.median(results[names[0]]["times"]))
         rows.append([case, dtype, floors, *cells, aims])

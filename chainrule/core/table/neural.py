@@ -9,7 +9,7 @@ from chainrule.core.expr import HALF, ONE, TWO, ZERO, Expr, apply
 from chainrule.core.intervals import NONNEGATIVE, POSITIVE, Interval
 from chainrule.core.ops import Kink, Operator, register
 from chainrule.core.table.elementary import SQRT
-from chainrule.core.table.piecewise import cases
+from chainrule.core.table.piecewise import cases, indicator
 from chainrule.core.table.rows import unary
 from chainrule.core.table.special import ERF
 
@@ -39,7 +39,7 @@ SOFTPLUS: Operator = unary(
     numpy="np.logaddexp(0, {0})", source="Dugas et al. 2001, eq. 2", range=POSITIVE,
 )  # fmt: skip
 RELU: Operator = unary(
-    "relu", lambda n, a: relation(">", a, ZERO), latex=r"\operatorname{relu}",
+    "relu", lambda n, a: indicator(relation(">", a, ZERO)), latex=r"\operatorname{relu}",
     sympy=lambda s, a: s.Max(0, a), mpmath=lambda m, a: max(a, m.mpf(0)),
     numpy="np.maximum({0}, 0)",
     kinks=lambda a: (Kink(relation("==", a, ZERO), "relu'(0) = 0"),),

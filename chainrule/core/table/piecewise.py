@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.core.arithmetic import add, reciprocal, relation
-from chainrule.core.expr import ONE, ZERO, Apply, Expr, apply, topological
+from chainrule.core.expr import ONE, ZERO, Apply, Const, Expr, apply, topological
 from chainrule.core.intervals import NONNEGATIVE, Interval, hull, negated
 from chainrule.core.ops import Kink, Operator, register
 from chainrule.core.table.rows import unary
@@ -66,6 +66,11 @@ def cases(*branches: Expr) -> Expr:
     return apply(PIECEWISE, *branches)
 
 
+def indicator(holds: Expr) -> Expr:
+    """1 where the relation holds, else 0: as cases for a number, as the relation for an array."""
+    return holds if holds.shape else cases(ONE, holds, ZERO)
+
+
 def _extremum(
     name: str, beyond: str, below: str, choose: Callable[..., Any],
     enclosure: Callable[..., Interval],
@@ -76,6 +81,8 @@ def _extremum(
         if not others:
             return ONE
         rest = others[0] if len(others) == 1 else apply(node.op, *others)
+        if isinstance(rest, Const):
+            return indicator(relation(beyond, own, rest))  # 0 at the tie, as for relu
         # Ties share equally, so that the slopes of all arguments add up to 1.
         tied: Expr = ONE
         for other in others:
@@ -88,7 +95,13 @@ def _extremum(
         ties = []
         for i, a in enumerate(args):
             for b in args[i + 1 :]:
-                ties.append(Kink(relation("==", a, b), f"ties of {name} share the slope equally"))
+                number = len(args) == 2 and (isinstance(a, Const) or isinstance(b, Const))
+                used = (
+                    f"the slope of {name} at a tie with a number is 0"
+                    if number
+                    else f"ties of {name} share the slope equally"
+                )
+                ties.append(Kink(relation("==", a, b), used))
         return tuple(ties[:6])
 
     return register(Operator(

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from chainrule.core import arrays
 from chainrule.core.errors import UnsupportedError, UsageError
-from chainrule.core.expr import ONE, ZERO, Const, Expr, free_symbols, substitute, symbol
-from chainrule.core.ops import Kink
+from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, substitute, symbol
 from chainrule.core.program import Program
 from chainrule.core.shape import dimension_names
 from chainrule.derivation.domain import ledger
@@ -109,7 +108,7 @@ class _Builder:
             intermediates=stage.intermediates, edges=stage.edges,
             path_count={y: {v: stage.count(y, v) for v in names} for y in outputs},
             paths=tuple(self.paths), steps=tuple(stage.steps), result=Result(kind, (), blocks),
-            targets=(), domain=domain, kinks=tuple(map(_at_constant, kinks)),
+            targets=(), domain=domain, kinks=tuple(kinks),
             remarks=tuple(self.remarks), made=stage.made, values=stage.values,
         )  # fmt: skip
 
@@ -419,12 +418,3 @@ def _result_lines(block: Block) -> list[Line]:
     elif block.kind == "curvature":
         return [Line((block.expression,))]
     return [Line((left, block.expression))]
-
-
-def _at_constant(kink: Kink) -> Kink:
-    """Ties of max(0, z): the indicator z > 0 is used, which is 0 there."""
-    for name in ("max", "min"):
-        constant = any(isinstance(a, Const) for a in kink.where.args)
-        if constant and kink.convention.startswith(f"ties of {name}"):
-            return replace(kink, convention=f"the slope of {name} at a tie with a number is 0")
-    return kink

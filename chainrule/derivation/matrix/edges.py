@@ -8,11 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from chainrule.core import arrays
 from chainrule.core.accumulate import edge as map_on
 from chainrule.core.expr import (
-    HALF,
-    ONE,
-    ZERO,
     Apply,
-    Const,
     Expr,
     Sym,
     depends_on,
@@ -22,7 +18,6 @@ from chainrule.core.expr import (
 )
 from chainrule.core.linmap import Compose, LinMap, Plus, Scale, compose, identity
 from chainrule.core.shape import Shape
-from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.derivation.edges import rules_of, told_apart
 from chainrule.derivation.matrix.linear import jacobian_of
 from chainrule.derivation.matrix.simplify import ArraySimplifier
@@ -67,7 +62,7 @@ def _local(
         (by,) = substitute([by], back)
         if by_name:
             (by,) = substitute([by], {u.expression: symbols[u.name]})
-        return simplify(indicators(by)).result
+        return simplify(by).result
 
     maps = maps_below(expression, slots)
     rules = rules_of(expression, slots)
@@ -129,15 +124,3 @@ def rewritten(m: LinMap, change: Callable[[Expr], Expr]) -> LinMap:
         return m.replace(maps=tuple(rewritten(part, change) for part in m.maps))
     by = getattr(m, "by", None)
     return m if by is None else m.replace(by=change(by))
-
-
-def indicators(by: Expr) -> Expr:
-    """The slope of max(0, z) as the indicator z > 0, which is 0 at the tie."""
-    found: dict[Expr, Expr] = {}
-    for node in topological([by]):
-        if node.op is PIECEWISE and len(node.args) == 5:
-            one, beyond, zero, below, tie = node.args
-            shared = (one, zero, tie) == (ONE, ZERO, HALF) and beyond.args == below.args
-            if shared and any(isinstance(a, Const) for a in beyond.args):
-                found[node] = beyond
-    return substitute([by], found)[0] if found else by
