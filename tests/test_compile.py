@@ -89,7 +89,10 @@ SCALARS = [
     ("x", "x^x + sqrt(x) + x^(1/3) + cbrt(x) + log10(x) + log2(x) + 2^x + log(x, 3) + cosh(x)"),
     ("x", "arctan(x) + sinh(x) + tanh(x) + sec(x) + csc(x) + cot(x) + softplus(x) + x^2.5"),
     ("x", "arcsin(x/9) + arccos(x/9) + arccot(x) + arcsinh(x) + arctanh(x/9) + sech(x) + csch(x)"),
-    ("x", "coth(x) + arccsch(x) + arcsech(x/9) + floor(x) + sign(x) + heaviside(x)*x + arccosh(9x)"),
+    (
+        "x",
+        "coth(x) + arccsch(x) + arcsech(x/9) + floor(x) + sign(x) + heaviside(x)*x + arccosh(9x)",
+    ),
     ("x", "erf(x) + gamma(x) + digamma(x) + arccsc(9x) + arcsec(9x) + arccoth(9x)"),
     ("x, y", "max(x, y, x*y) + min(x, y)"),
 ]
@@ -285,7 +288,11 @@ def test_the_module_itself_names_what_does_not_fit() -> None:
         ("A @ x", {"wrt": "x"}, "a gradient is of one scalar"),
         ("sum(x)", {"wrt": "x", "dtype": "int8"}, "dtype 'int8'"),
         ("sum(x)", {"wrt": "x", "mode": "magic"}, "mode 'magic'"),
-        ("v_x: vector(n)\nsum(x .* v_x)", {"wrt": "x", "mode": "hvp"}, "v_x is to be the direction"),
+        (
+            "v_x: vector(n)\nsum(x .* v_x)",
+            {"wrt": "x", "mode": "hvp"},
+            "v_x is to be the direction",
+        ),
     ],
 )
 def test_what_cannot_be_compiled_says_so(text: str, options: dict[str, Any], message: str) -> None:
@@ -346,7 +353,9 @@ def test_the_flat_form_asks_for_what_is_missing() -> None:
         step.flat(X=np.ones((2, 3)))
     with pytest.raises(cr.UsageError, match="X has no value"):
         step.flat(W=(3, 4))
-    assert step.flat(X=np.ones((2, 3)), h=4).size == step.flat(X=np.ones((2, 3)), W=(3, 4)).size == 12
+    assert (
+        step.flat(X=np.ones((2, 3)), h=4).size == step.flat(X=np.ones((2, 3)), W=(3, 4)).size == 12
+    )
 
 
 def test_the_command_writes_a_module(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

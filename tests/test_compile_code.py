@@ -139,7 +139,7 @@ def test_hostile_names_do_nothing() -> None:
     for leaf in leaves[1:]:
         total = total * 2 + leaf * leaf
     program = Program("hostile", (('y"""\nimport os', total),), ('y"""\nimport os',))
-    step = cr.compile(program, HOSTILE)
+    step = cr.compile(program, leaves)
     tree = ast.parse(step.source)
     assert [type(n) for n in tree.body] == [ast.Expr, ast.Import, *[ast.FunctionDef] * 2]
     for node in ast.walk(tree):
@@ -160,8 +160,7 @@ def test_hostile_names_do_nothing() -> None:
 
 def test_the_code_is_the_same_every_time() -> None:
     program = (
-        "import chainrule as cr, sys; "
-        f"print(cr.compile({CLASSIFIER!r}, {PARAMETERS!r}).source)"
+        f"import chainrule as cr, sys; print(cr.compile({CLASSIFIER!r}, {PARAMETERS!r}).source)"
     )
     before = f"import chainrule as cr; cr.compile({CLASSIFIER!r}, 'b1, W1'); {program}"
     texts = {

@@ -43,7 +43,7 @@ def test_the_table_of_commands(command: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_the_python_of_the_readme() -> None:
-    (source,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    source = "".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
     exec(compile(source, "README.md", "exec"), {"cr": cr})
     assert SHOWN
     assert len(ROW_COMMANDS) > 5

@@ -19,7 +19,7 @@ _SPELLED = {
 }  # fmt: skip
 _ALIKE = frozenset((
     "exp", "expm1", "log1p", "sqrt", "cbrt", "sign", "floor", "ceil", "sin", "cos", "tan", "sinh",
-    "cosh", "tanh", "pi", "nan", "abs",
+    "cosh", "tanh", "pi", "nan", "abs", "power",
 ))  # fmt: skip
 
 

@@ -14,7 +14,17 @@ from chainrule.core import arrays
 from chainrule.core.accumulate import tangents
 from chainrule.core.arithmetic import size
 from chainrule.core.errors import UnsupportedError, UsageError
-from chainrule.core.expr import ONE, Apply, Expr, Sym, apply, free_symbols, substitute, symbol, topological
+from chainrule.core.expr import (
+    ONE,
+    Apply,
+    Expr,
+    Sym,
+    apply,
+    free_symbols,
+    substitute,
+    symbol,
+    topological,
+)
 from chainrule.core.program import Program
 from chainrule.core.shape import shape_text
 from chainrule.lower.branches import guard_branches

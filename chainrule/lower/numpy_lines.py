@@ -62,14 +62,14 @@ class Names:
         self._identifiers = Identifiers(RESERVED)
         fresh = self._identifiers.fresh
         self.of: dict[Expr, str] = {s: fresh(s.name) for s in schedule.lowered.inputs}
-        self._given = {s.node: fresh(s.name) for s in schedule.statements if s.named}
+        self.given = {s.node: fresh(s.name) for s in schedule.statements if s.named}
         self.dimensions = {name: fresh(name) for name in dimensions}
 
     def name(self, s: Statement) -> str:
         """The name of a statement that gets a line now."""
         if s.node not in self.of:
-            if s.node in self._given:
-                found = self._given[s.node]
+            if s.node in self.given:
+                found = self.given[s.node]
             elif s.of in self.of:
                 found = self._identifiers.fresh(f"{self.of[s.of]}_bar")
             elif s.base in self.of:

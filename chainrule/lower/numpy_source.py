@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from chainrule.core.errors import UsageError
 from chainrule.core.expr import Expr, Sym
-from chainrule.core.shape import Dim, affine
+from chainrule.core.shape import Dim, Shape, affine
 from chainrule.lower.helpers import helper_texts
+from chainrule.lower.identifiers import Identifiers
 from chainrule.lower.numpy_expression import dimension_code
 from chainrule.lower.numpy_lines import KINDS, RESERVED, Body, Line, Names, is_view
 from chainrule.lower.python_layout import (
@@ -16,7 +17,6 @@ from chainrule.lower.python_layout import (
     commented,
     filled_lines,
     quoted,
-    shape_comment,
     signature,
     text_lines,
     tuple_text,
@@ -26,7 +26,7 @@ from chainrule.lower.schedule import Schedule, Statement
 
 __all__ = ["RESERVED", "Module"]
 _SMALL = 64  # an array with an axis this short is not worth a line that frees it
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"(?<![.\w])\w+(?!=|\w)")
 _IN_PLACE = re.compile(r"np\.(?:exp|tanh|maximum|log|sqrt|sin|cos)\((\w+)(?:, 0)?\)")
 
 Text = Callable[[Expr], str]
@@ -63,7 +63,12 @@ class Module:
         self.inputs = {s.name: self.names.of[s] for s in symbols}
         self.arrays = {self.names.of[s]: s.shape for s in symbols if s.shape}
         self.scalars = [self.names.of[s] for s in symbols if not s.shape]
-        self.output = ", ".join(schedule.outputs)
+        safe = Identifiers(RESERVED)
+        self._heads = {
+            name: self.names.given.get(node) or safe.fresh(name)
+            for name, node in schedule.outputs.items()
+        }
+        self.output = ", ".join(self._heads.values())
         self.mode = schedule.lowered.mode
         self.name, self._results, _ = KINDS[self.mode]
         self._dtype = f"np.{dtype}" if dtype else "dtype" if self.arrays else "np.float64"
@@ -82,7 +87,7 @@ class Module:
         )  # fmt: skip
         plain = self._function("value", forward, {}, value, f"The value of {self.output}.")
         helpers = helper_texts([plain, derived])
-        return "\n\n".join([self._head(helpers, "Array" in derived), plain, derived])
+        return "\n\n".join([self._head(helpers, "Array" in (value, kind)), plain, derived])
 
     def _head(self, helpers: Sequence[str], arrays: bool) -> str:
         lines = ['"""Values and derivatives, in NumPy alone; made by chainrule."""', ""]
@@ -178,6 +183,9 @@ class Module:
             lines.append(f"{scalar} = {self._dtype}({scalar})")
         return lines
 
+    def _shape(self, shape: Shape) -> str:
+        return tuple_text([self._dim(d) for d in shape]) if shape else ""
+
     def _size(self, dim: str) -> str:
         for shape in self.arrays.values():
             if dim in shape:
@@ -205,7 +213,9 @@ class Module:
         """`dL/dW`; of a Hessian times a direction, `dL_dot/dW`."""
         head = line.statement.head if line is not None else ""
         output = self.output if len(self.schedule.outputs) == 1 else f"({self.output})"
-        return f"d{head or output}/d{by}"
+        if head and head not in self._heads:
+            head = f"{output}_dot"
+        return f"d{self._heads.get(head, head) or output}/d{by}"
 
     def _lines(self, body: Body, results: Sequence[Expr], frees: bool) -> list[str]:
         """The assignments; `frees`: with lines that give back the memory of large matrices."""
@@ -239,7 +249,7 @@ class Module:
         s = line.statement
         if line.code.batched:
             return self._batched_comments(line, body)
-        shape = shape_comment(s.node.shape)
+        shape = self._shape(s.node.shape)
         formula = self.text(line.mathematics)
         if s.of is None:
             return [f"{shape}  {formula}".strip(), shape]
@@ -250,15 +260,11 @@ class Module:
     def _batched_comments(self, line: Line, body: Body) -> list[str]:
         """Of the rows of a Jacobian together: their shape, and what they are."""
         s, outputs = line.statement, list(self.schedule.outputs.values())
-        axes = outputs[0].shape if len(outputs) == 1 else (len(outputs),)
-        if len(axes) == 2:
-            axes = (f"{axes[0]}*{axes[1]}",)
-        diagonal = bool(body.code_of(s.node).diagonal)
-        shape = (
-            f"diagonal of {shape_comment((*axes, *s.node.shape))}"
-            if diagonal
-            else shape_comment((*axes, *s.node.shape))
-        )
+        rows = outputs[0].shape if len(outputs) == 1 else (len(outputs),)
+        front = " * ".join(self._dim(d) for d in rows)
+        shape = tuple_text([front, *(self._dim(d) for d in s.node.shape)])
+        if body.code_of(s.node).diagonal:
+            shape = f"diagonal of {shape}"
         if s.of is None:
             return [shape]
         of = self.names.of.get(s.of) or f"({self.text(body.formulas[s.of])})"

@@ -6,10 +6,9 @@ is stable at any width.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
-
-from chainrule.core.shape import Shape
 
 WIDTH = 88
 
@@ -44,15 +43,17 @@ def filled_lines(entries: Sequence[str]) -> list[str]:
 
 
 def quoted(name: str) -> str:
-    return f'"{name}"'
+    """A literal of this text, whatever it is made of.
+
+    >>> print(quoted("W1"), quoted('a"b'))
+    "W1" "a\\"b"
+    """
+    inner = ascii(name)[1:-1].replace("\\'", "'")
+    return '"' + re.sub(r'(?<!\\)((?:\\\\)*)"', r'\1\\"', inner) + '"'
 
 
 def tuple_text(items: Sequence[str]) -> str:
     return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
-
-
-def shape_comment(shape: Shape) -> str:
-    return tuple_text([str(d) for d in shape]) if shape else ""
 
 
 def commented(code: str, comments: Sequence[str]) -> list[str]:
@@ -61,7 +62,10 @@ def commented(code: str, comments: Sequence[str]) -> list[str]:
         if comment and len(code) + len(comment) + 8 <= WIDTH:
             return [f"{code}  # {comment}"]
     above = next((c for c in reversed(comments) if c), "")
-    return [*([f"# {textwrap.shorten(above, WIDTH - 10, placeholder=' …')}"] if above else []), code]
+    return [
+        *([f"# {textwrap.shorten(above, WIDTH - 10, placeholder=' …')}"] if above else []),
+        code,
+    ]
 
 
 def signature(name: str, arguments: Sequence[str], result: str) -> list[str]:

@@ -167,9 +167,7 @@ def _backward(
     What a result needs is then needed no longer. The sweep is one product ahead: that needs
     memory for a while, which a result would keep.
     """
-    sweep = [
-        new[bar] for bar, of in lowered.cotangents.items() if not isinstance(of, Sym)
-    ]
+    sweep = [new[bar] for bar, of in lowered.cotangents.items() if not isinstance(of, Sym)]
     place: dict[Expr, int] = {}
     for bar in sweep:
         if bar in wanted:

@@ -7,10 +7,10 @@ children of the production, `{0}` and `{1}` stand for them in its words, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from chainrule.core.arithmetic import MUL, size
+from chainrule.core.arithmetic import EXP, MUL, POW, size
 from chainrule.core.errors import ArityError, ParseError, ShapeError, UnsupportedError
 from chainrule.core.expr import Const, Expr, Sym, apply, const, topological
 from chainrule.core.ops import Operator, lookup
@@ -29,6 +29,7 @@ from chainrule.syntax.lexer import Token
 from chainrule.syntax.scope import Scope
 
 MATMUL, TRANSPOSE, NORM = lookup("matmul"), lookup("transpose"), lookup("norm")
+OUTER, INVERSE = lookup("outer"), lookup("inv")
 INDEX, SLICE, DIAGONAL = lookup("index"), lookup("slice"), lookup("diagonal")
 
 _ONLY_ARRAYS = frozenset({"sum", "mean", "concat", "transpose"})
@@ -78,6 +79,8 @@ def side_by_side(a: Expr, b: Expr, scope: Scope) -> Expr:
     if not (a.shape and b.shape):
         return apply(MUL, a, b)
     if scope.latex:
+        if len(a.shape) == 1 and b.op is TRANSPOSE and len(b.args[0].shape) == 1:
+            return apply(OUTER, a, b.args[0])
         return apply(MATMUL, a, b)
     raise ShapeError(
         "two arrays stand side by side",
@@ -118,6 +121,35 @@ def _fits(rule: object, a: Shape, b: Shape) -> bool:
 def is_square(value: Expr) -> bool:
     """Whether it is a square matrix."""
     return len(value.shape) == 2 and value.shape[0] == value.shape[1]
+
+
+_MOST_FACTORS = 32
+
+
+def typeset_power(base: Expr, exponent: Expr, is_e: bool, note: Callable[[str, str], None]) -> Expr:
+    """`X^{2}`, `X^{-1}`, `e^{X}` in LaTeX: of a square matrix those of the matrix."""
+    if is_e:
+        if is_square(exponent):
+            note("the exponential of the matrix", r"for that of each entry write \exp")
+            return apply(lookup("expm"), exponent)
+        return apply(EXP, exponent)
+    value = exponent.value if isinstance(exponent, Const) and not exponent.decimal else None
+    entries = r"for powers of the entries write {0}^{{\odot {1}}}"
+    if is_square(base) and isinstance(value, int) and 0 < abs(value) <= _MOST_FACTORS:
+        note("the inverse" if value == -1 else "a power of the matrix", entries)
+        factor = apply(INVERSE, base) if value < 0 else base
+        node = factor
+        for _ in range(abs(value) - 1):
+            node = apply(MATMUL, node, factor)
+        return node
+    if is_square(base) or is_square(exponent):
+        raise ParseError(
+            "this power of a matrix is not read",
+            hint=r"for powers of the entries write X^{\odot k}; there are X^{2}, X^{-1}, e^{X}",
+        )
+    if base.shape:
+        note("a power of each entry", r"clearer is {0}^{{\odot {1}}}")
+    return apply(POW, base, exponent)
 
 
 def transposed(value: Expr, times: int) -> Expr:
@@ -225,7 +257,9 @@ def call(row: Operator, args: list[Expr], keywords: Sequence[Keyword], scope: Sc
         raise ShapeError(
             f"`{name}` is for vectors and matrices",
             shapes=tuple(a.shape for a in args if not a.shape)[:1],
-            hint="a scalar has one entry",
+            hint="numbers stand in a vector of outputs: [e_1, e_2]"
+            if name == "concat"
+            else "a scalar has one entry",
         )
     if name == "cross_entropy":
         return cross_entropy(*args)

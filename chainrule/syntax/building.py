@@ -22,6 +22,7 @@ from chainrule.core.table.piecewise import ABS, CEIL, FLOOR, PIECEWISE
 from chainrule.syntax import arrays
 from chainrule.syntax.calls import Function, call
 from chainrule.syntax.lalr import Words
+from chainrule.syntax.latex_words import INVERSE_TRANSPOSE
 from chainrule.syntax.lexer import Token
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
@@ -41,6 +42,14 @@ class Bracketed:
 
 class Barred(Bracketed):
     """An array between bars: between two on each side it is a norm."""
+
+
+class Entrywise(Bracketed):
+    """A product or quotient entry by entry, not in brackets: in LaTeX it ends at an array."""
+
+
+class Squared(Bracketed):
+    """What stands in square brackets that are no index."""
 
 
 class Case(NamedTuple):
@@ -115,6 +124,10 @@ def _script_number(token: Token) -> Expr:
 
 
 def _group(opening: Token, value: Any, closing: Token) -> Any:
+    if opening.text == "[":
+        return Squared(_open(value))
+    if isinstance(value, Entrywise):
+        return value.node
     if isinstance(value, Const) or getattr(value, "op", None) is E:
         return Bracketed(value)
     return value
@@ -177,7 +190,8 @@ class Building:
             "between": self._between,
             "multiply": self._multiply,
             "juxtapose": self._juxtapose,
-            "hadamard": lambda a, sign, b: arrays.hadamard(_open(a), sign, _open(b), self.scope),
+            "hadamard": self._hadamard,
+            "divide": self._quotient,
             "raise_to": self._power,
             "raise_to_superscript": self._power,
             "absolute": self._absolute,
@@ -207,9 +221,34 @@ class Building:
         a, b = _open(a), _open(b)
         return arrays.times(a, sign, b, self.scope) if a.shape and b.shape else apply(MUL, a, b)
 
-    def _juxtapose(self, a: Any, sign: Token, b: Any) -> Expr:
-        a, b = _open(a), _open(b)
-        return arrays.side_by_side(a, b, self.scope) if a.shape and b.shape else apply(MUL, a, b)
+    def _juxtapose(self, a: Any, sign: Token, b: Any) -> Any:
+        left, right = _open(a), _open(b)
+        if not left.shape:
+            return apply(MUL, left, right)
+        if isinstance(b, Squared) and not right.shape:
+            raise ParseError(
+                "square brackets behind an array hold an index",
+                hint="write x[0], X[0, n - 1]; a product in round brackets",
+            )
+        if not right.shape:
+            node = apply(MUL, left, right)
+            return Entrywise(node) if isinstance(a, Entrywise) else node
+        if isinstance(a, Entrywise):
+            raise ParseError(
+                r"which product comes first, `\odot` or that of the arrays side by side?",
+                hint=r"put brackets: x \odot (A y), or (x \odot A) y",
+            )
+        return arrays.side_by_side(left, right, self.scope)
+
+    def _hadamard(self, a: Any, sign: Token, b: Any) -> Any:
+        return self._entrywise(arrays.hadamard(_open(a), sign, _open(b), self.scope))
+
+    def _quotient(self, a: Any, sign: Token, b: Any) -> Any:
+        node = _divide(a, sign, b)
+        return self._entrywise(node) if sign.kind == "DOT_SLASH" else node
+
+    def _entrywise(self, node: Expr) -> Any:
+        return Entrywise(node) if self.scope.latex and node.shape else node
 
     def _power(self, a: Any, *rest: Any) -> Expr:
         """`a^b`, or `a²`: the rest is a sign and an exponent, or both in one."""
@@ -233,7 +272,11 @@ class Building:
             note("the transpose", "for a power declare T: scalar")
             return apply(arrays.TRANSPOSE, base)
         if exponent.op is NEG and exponent.args[0] is symbol("T") and self.scope.is_transpose():
+            if self.scope.latex:
+                return _transpose(base, Token("TRANSPOSE", INVERSE_TRANSPOSE, 0, 0))
             raise ParseError("the inverse of a transpose is not written so", hint="write inv(X)'")
+        if self.scope.latex:
+            return arrays.typeset_power(base, exponent, base.op is E and base is a, note)
         if base.op is E and base is a:
             if arrays.is_square(exponent):
                 note("e^x of each entry", "for the exponential of the matrix write expm({1})")
@@ -308,7 +351,10 @@ class Building:
 
 def _transpose(value: Any, sign: Token) -> Expr:
     primes = sum({"″": 2, "‴": 3}.get(c, 1) for c in sign.text) if sign.kind == "PRIME" else 1
-    return arrays.transposed(_open(value), primes)
+    value = _open(value)
+    if sign.text == INVERSE_TRANSPOSE:
+        value = apply(arrays.INVERSE, value)
+    return arrays.transposed(value, primes)
 
 
 def _range(*children: Any) -> arrays.Range:
@@ -342,7 +388,6 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "add": _binary(ADD),
     "subtract": _binary(SUB),
     "matmul": _binary(arrays.MATMUL),
-    "divide": _divide,
     "negate": _negate,
     "same": lambda sign, value: value,
     "raise_entries": _binary(POW),
@@ -351,7 +396,7 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "range": _range,
     "number": lambda token: number(token.text),
     "group": _group,
-    "braced": lambda o, value, c: value,
+    "braced": lambda o, value, c: value.node if isinstance(value, Entrywise) else value,
     "floor": lambda o, value, c: apply(FLOOR, _open(value)),
     "ceil": lambda o, value, c: apply(CEIL, _open(value)),
     "fraction": lambda o, above, over, below, c: _divide(above, over, below),

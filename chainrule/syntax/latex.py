@@ -12,11 +12,16 @@ from collections.abc import Sequence
 from chainrule.core.errors import ParseError, UnknownNameError, UnsupportedError
 from chainrule.syntax.latex_words import (
     ALPHABETS,
+    BOLD,
     CASES,
     DROPPED,
+    ENTRYWISE,
+    FILLED,
     FRACTIONS,
     HINTS,
+    INVERSE_TRANSPOSE,
     MATRICES,
+    OTHER_MATRICES,
     SETTINGS,
     SIGNS,
     TRANSPOSES,
@@ -40,7 +45,9 @@ class _Commands:
         self.tokens, self.source = list(tokens), source
         self.out: list[Token] = []
         self.braces: list[tuple[Token, str, Token]] = []
-        self.cases = 0
+        self.angles: list[Token] = []
+        self.environments: list[str] = []
+        self.parted: list[set[str]] = []  # the signs between the parts of each open matrix
         self.place = 0
 
     def read(self) -> list[Token]:
@@ -56,7 +63,13 @@ class _Commands:
         for brace, _, _ in self.braces:
             closing = "}" if brace.text == "{" else "]"
             raise self._error(brace, f"`{brace.text}` is never closed", f"add `{closing}`")
+        for angle in self.angles:
+            raise self._error(angle, f"`{angle.text}` is never closed", r"add \rangle")
         return list(_equations(self.out))
+
+    def _inside(self, kind: str) -> bool:
+        """Whether the innermost environment is of this kind."""
+        return self.environments[-1:] == [kind]
 
     def _emit(self, kind: str, token: Token, text: str) -> None:
         self.out.append(Token(kind, text, token.start, token.end))
@@ -157,7 +170,8 @@ class _Commands:
         self.place += 1
         if name in FUNCTIONS and name not in GREEK and len(name) > 1:
             self._emit("NAME", token, name)
-            self._emit("SUBSCRIPT", underscore, "_")
+            if not self._axis():
+                self._emit("SUBSCRIPT", underscore, "_")
             return
         braced = self._kind() == "LBRACE"
         self.place += braced
@@ -173,19 +187,65 @@ class _Commands:
                 break
         if not index or (braced and self._kind() != "RBRACE"):
             raise self._error(
-                underscore, "this subscript is not a name's", "write letters and digits, as x_{12}"
+                underscore,
+                "this subscript is not a name's",
+                "write letters and digits, as x_{12}; an entry of an array is x[0], X[0, :]",
             )
         self.place += braced
         self._emit("NAME", token._replace(end=self.tokens[self.place - 1].end), f"{name}_{index}")
+
+    def _axis(self) -> bool:
+        r"""`_{\mathrm{axis}\ 0}(` below a function is the first of its arguments."""
+        ahead = self.tokens[self.place : self.place + 8]
+        seen = [t for t in ahead if t.kind != "COMMAND" or t.text[1:] not in DROPPED][:5]
+        if [t.kind for t in seen] != ["LBRACE", "TEXT", "NUMBER", "RBRACE", "OPEN"]:
+            return False
+        _, word, axis, _, opening = seen
+        if _content(word) != "axis":
+            return False
+        self.out.append(opening)
+        self._emit("NAME", word, "axis")
+        self._emit("EQUALS", word, "=")
+        self.out.append(axis)
+        self._emit("COMMA", axis, ",")
+        self.place += ahead.index(opening) + 1
+        return True
+
+    def _filled(self, token: Token, sign: str) -> bool:
+        r"""`\mathbf{1}_{n}`, `\mathbf{0}_{m \times n}`, `\mathbf{I}_{m + 1}`: dimensions below.
+
+        An `\mathbf{I}_{n}` may be a name, and is told later.
+        """
+        if self._kind() != "UNDERSCORE":
+            if sign == "I":
+                return False
+            raise self._error(
+                token, f"`{token.text}` without dimensions", rf"write \mathbf{{{sign}}}_{{n}}"
+            )
+        braced = self._kind(1) == "LBRACE"
+        if sign == "I" and (not braced or self._kind(3) == "RBRACE"):
+            return False
+        self._emit("CALL", token, FILLED[sign])
+        self.place += 1
+        below = self.tokens[self.place] if self.place < len(self.tokens) else token
+        self._emit("OPEN", below, "(")
+        if braced:
+            self.place += 1
+            self.braces.append((below, "CLOSE", token))
+        else:
+            self._argument(token, "CLOSE")
+        return True
 
     def _text(self, token: Token) -> None:
         word = _content(token)
         if not word:
             return
+        if word in FILLED and token.text.startswith(_BOLD) and self._filled(token, word):
+            return
         if greek := word.startswith("\\") and _greek(word[1:]):  # \\boldsymbol{\\theta}
             self._named(token, "γ" if greek == "gamma" else greek)
             return
-        if self.cases and word.rstrip(",") in CASES:
+        if self._inside("cases") and word.rstrip(",") in CASES:
             if self.out[-1].kind == "COMMA":
                 self.out.pop()
             self._emit(CASES[word.rstrip(",")], token, word)
@@ -202,8 +262,12 @@ class _Commands:
             self._dropped(token, name)
         elif name == "\\":
             self._line(token)
+        elif name in ("langle", "rangle"):
+            self._angle(token, name == "langle")
         elif name in SIGNS:
             kind, text = SIGNS[name]
+            if name == "times" and self.braces and self.braces[-1][2].text.startswith(_BOLD):
+                kind, text = "COMMA", ","  # of dimensions
             self._emit(kind, token, text)
             self._index_of_norm()
         elif greek := _greek(name):
@@ -213,6 +277,10 @@ class _Commands:
             self._root(token)
         elif name == "over":
             self._over(token)
+        elif name in BOLD and (self._kind() == "LETTER" or self._next() in FILLED):
+            letter = self.tokens[self.place]
+            self.place += 1
+            self._text(Token("TEXT", f"{token.text}{{{letter.text}}}", token.start, letter.end))
         elif name in ALPHABETS and self._kind() in ("LETTER", "COMMAND"):
             pass  # \\mathrm d
         elif name in FRACTIONS:
@@ -239,6 +307,23 @@ class _Commands:
             bar = self.tokens[self.place]
             self.place += 1
             self._emit("BAR_OPEN" if name == "left" else "BAR_CLOSE", bar, "|")
+
+    def _next(self) -> str:
+        return self.tokens[self.place].text if self.place < len(self.tokens) else ""
+
+    def _angle(self, token: Token, opens: bool) -> None:
+        r"""`\langle u, v \rangle` is the inner product."""
+        if opens:
+            self.angles.append(token)
+            self._emit("CALL", token, "dot")
+            self._emit("OPEN", token, "(")
+            return
+        if not self.angles:
+            raise self._error(
+                token, f"`{token.text}` closes nothing", r"write \langle u, v \rangle"
+            )
+        self.angles.pop()
+        self._emit("CLOSE", token, ")")
 
     def _over(self, token: Token) -> None:
         """`{a \\over b}`: the group that holds it becomes a fraction."""
@@ -279,9 +364,17 @@ class _Commands:
 
     def _power(self, token: Token) -> None:
         """`^\\prime` is a prime; `^\\top` and an upright `^{\\mathsf T}` are transposes."""
-        place = self.place
         braced = self._kind() == "LBRACE"
-        place += braced
+        if (
+            braced
+            and self._kind(1) == "COMMAND"
+            and self.tokens[self.place + 1].text[1:] in ENTRYWISE
+        ):
+            del self.tokens[self.place + 1]
+            self._emit("DOT_POW", token, ".^")
+            return
+        negative = braced and self._kind(1) == "MINUS"
+        place = self.place + braced + negative
         after = place + 1
         first = self.tokens[place] if place < len(self.tokens) else token
         name = first.text[1:] if first.kind == "COMMAND" else ""
@@ -291,10 +384,11 @@ class _Commands:
         elif name in ALPHABETS and after < len(self.tokens) and self.tokens[after].text == "T":
             kind, after = "TRANSPOSE", after + 1
         closed = not braced or (after < len(self.tokens) and self.tokens[after].kind == "RBRACE")
-        if kind and closed:
+        if kind and closed and not (negative and kind == "PRIME"):
             self.place = after + braced
             end = self.tokens[self.place - 1].end
-            self._emit(kind, token._replace(end=end), "'" if kind == "PRIME" else "⊤")
+            sign = "'" if kind == "PRIME" else INVERSE_TRANSPOSE if negative else "⊤"
+            self._emit(kind, token._replace(end=end), sign)
         else:
             self.out.append(token)
 
@@ -303,17 +397,23 @@ class _Commands:
     def _environment(self, token: Token) -> None:
         name = _content(token).rstrip("*")
         begins = token.text.startswith("\\begin")
-        if name == "cases":
-            if not begins and self.out and self.out[-1].kind == "COMMA":
-                self.out.pop()
-            self.cases += 1 if begins else -1
-            self._emit("LBRACE" if begins else "RBRACE", token, token.text)
-        elif name in MATRICES:
+        kind = "matrix" if name in MATRICES else name
+        if kind in ("cases", "matrix"):
+            if begins:
+                self.environments.append(kind)
+            elif not self._inside(kind):
+                raise self._error(token, f"`{token.text}` closes nothing", "leave it out")
+            else:
+                self.environments.pop()
+                if self.out[-1].kind == "COMMA":
+                    self.out.pop()
+            if kind == "cases":
+                self._emit("LBRACE" if begins else "RBRACE", token, token.text)
+            else:
+                self._matrix(token, begins)
+        elif name in OTHER_MATRICES:
             raise UnsupportedError(
-                f"`{token.text}`: arrays are not read yet",
-                token.span,
-                self.source,
-                r"write outputs as [e_1, e_2]; cases as \begin{cases}",
+                f"`{token.text}` is not read", token.span, self.source, OTHER_MATRICES[name]
             )
         elif name not in SETTINGS:
             raise UnknownNameError(
@@ -323,14 +423,39 @@ class _Commands:
                 "leave it out",
             )
 
+    def _matrix(self, token: Token, begins: bool) -> None:
+        """Arrays below each other, or side by side, are joined."""
+        if begins:
+            self.parted.append(set())
+            self._emit("CALL", token, "concat")
+            self._emit("OPEN", token, "(")
+            return
+        signs = self.parted.pop()
+        if len(signs) > 1:
+            raise self._error(
+                token,
+                "a matrix of both rows and columns is not read",
+                r"join the parts of each row: \begin{bmatrix} A & B \end{bmatrix}",
+            )
+        if "&" in signs:
+            for kind, text in (("COMMA", ","), ("NAME", "axis"), ("EQUALS", "="), ("NUMBER", "1")):
+                self._emit(kind, token, text)
+        self._emit("CLOSE", token, ")")
+
     def _line(self, token: Token) -> None:
-        if not self.cases:
+        if not self.environments:
             self._emit("SEPARATOR", token, "\n")
         elif self.out[-1].kind != "COMMA":
             self._emit("COMMA", token, token.text)
+            if self._inside("matrix") and self._kind() != "ENVIRONMENT":
+                self.parted[-1].add(token.text)
 
     def _ampersand(self, token: Token) -> None:
-        if not self.cases:
+        if self._inside("matrix"):
+            self._emit("COMMA", token, "&")
+            self.parted[-1].add("&")
+            return
+        if not self._inside("cases"):
             return
         if self.out[-1].kind == "COMMA":
             self.out.pop()
@@ -339,6 +464,9 @@ class _Commands:
 
     def _nothing(self, token: Token) -> None:
         """A sign that only sets the type."""
+
+
+_BOLD = tuple(f"\\{word}" for word in BOLD)
 
 
 def _equations(tokens: Sequence[Token]) -> Sequence[Token]:
@@ -371,6 +499,8 @@ def _content(token: Token) -> str:
 
 
 def _shape_of(macro: str) -> str:
+    if macro.startswith(_BOLD):
+        return r"\mathbf{1}_{n}"
     return r"\sqrt{x}" if macro == r"\sqrt" else r"\frac{a}{b}"
 
 

@@ -34,6 +34,7 @@ SIGNS = {
         ("to", "ARROW", "->"),
         ("colon", "COLON", ":"),
         ("odot circ", "DOT_STAR", ".*"),
+        ("oslash", "DOT_SLASH", "./"),
         ("lVert", "NORM_OPEN", "‖"),
         ("rVert", "NORM_CLOSE", "‖"),
         ("Vert |", "NORM", "‖"),
@@ -69,10 +70,24 @@ CASES = dict.fromkeys(("if", "for", "when", "where"), "IF") | {
 SETTINGS = frozenset(
     ["equation", "align", "aligned", "gather", "gathered", "displaymath", "math", "split"]
 )
-MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "vmatrix", "Vmatrix", "array", "smallmatrix"])
+MATRICES = frozenset(["matrix", "pmatrix", "bmatrix", "smallmatrix"])
+"""Arrays below each other, or side by side."""
+
+OTHER_MATRICES = {
+    "vmatrix": r"a determinant is written \det(X)",
+    "Vmatrix": r"a norm is written \|X\|",
+    "array": r"write \begin{bmatrix}",
+}
+
+BOLD = ("mathbf", "boldsymbol", "bm")
+FILLED = {"1": "ones", "0": "zeros", "I": "eye"}
+"""Bold signs of constant arrays."""
+ENTRYWISE = frozenset({"odot", "circ"})
+"""Commands in front of an exponent that acts entry by entry."""
 
 TRANSPOSES = frozenset({"top", "intercal"})
 """Commands for the transpose, after `^`."""
+INVERSE_TRANSPOSE = "-⊤"
 
 HINTS = {
     "int": "chainrule differentiates; it does not integrate",
@@ -82,8 +97,8 @@ HINTS = {
     "intercal": r"a transpose is an exponent: X^\top",
     "otimes": r"of two vectors write \operatorname{outer}(u, v)",
     "nabla": "write the expression alone: several variables give a gradient",
-    "langle": r"an inner product is written \operatorname{dot}(u, v)",
-    "rangle": r"an inner product is written \operatorname{dot}(u, v)",
+    "mathbb": r"ones are written \mathbf{1}_{n}",
+    "mathbf": r"write \mathbf{x}",
     "prod": "write all factors out",
     "infty": "infinity is not a number here",
     "pm": "write the two cases as two outputs",

@@ -32,6 +32,7 @@ from chainrule.syntax.functions import (
     transpose,
 )
 from chainrule.syntax.heads import derivative, leibniz
+from chainrule.syntax.latex_arrays import with_arrays
 from chainrule.syntax.lexer import CLOSING, OPENING, Token, check_number, kind_at
 from chainrule.syntax.names import CONSTANTS, FUNCTIONS, canonical, needs_no_declaration
 from chainrule.syntax.notices import Doubts
@@ -45,6 +46,8 @@ _CASES = {"if": "IF", "else": "ELSE", "otherwise": "OTHERWISE"}
 def read(tokens: Sequence[Token], scope: Scope, doubts: Doubts, start: int = 0) -> list[Token]:
     """The words of a statement for the grammar, from the word number `start` on."""
     tokens = _grouped(tokens, start, scope)
+    if scope.latex:
+        tokens = with_arrays(tokens, start, scope)
     state = Brackets(tokens, scope, doubts)
     place = start
     while place < len(tokens):
@@ -132,6 +135,11 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
     name = scope.variable(token)
     state.value(token._replace(text=name), varies=name not in CONSTANTS)
     return None
+
+
+def _call(state: Brackets, token: Token, place: int) -> int:
+    """A function of the table that is written with a sign."""
+    return function(state, token, place, FUNCTIONS[token.text])
 
 
 def _infer(tokens: Sequence[Token], place: int, shapes: Sequence[Shape], scope: Scope) -> None:
@@ -336,6 +344,7 @@ def _unknown(state: Brackets, token: Token, place: int) -> None:
 _READERS: dict[str, Callable[[Brackets, Token, int], int | None]] = {
     "NUMBER": _number,
     "NAME": _word,
+    "CALL": _call,
     "PARTIAL": _partial,
     "FRACTION": _fraction,
     "RADICAL": radical,

@@ -26,9 +26,10 @@ from harness import Result, log, once, peak, pin, setting, show_time, table
 
 import chainrule as cr
 from chainrule import symbolic
-from chainrule.core.expr import Apply, Expr, apply, symbol, topological
+from chainrule.core.expr import ONE, Apply, Expr, apply, symbol, topological
 from chainrule.core.program import Program
 from chainrule.derivation.paths import Graph
+from chainrule.derivation.steps import Edge
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
@@ -117,9 +118,13 @@ def differentiate(case: str, nodes: int) -> Callable[[], Any]:
 
 def count(case: str, nodes: int) -> Callable[[], Any]:
     """The exact number of paths; of the squarings it has as many bits as there are of them."""
-    found = _derivation(case, nodes).data
-    graph = Graph.of([u.name for u in found.intermediates], found.edges)
-    return lambda: graph.counts(found.variables[0])
+    (y,), xs = FORMULAS[case](nodes)
+    names = {node: str(i) for i, node in enumerate(topological([y]))}
+    graph = Graph.of(
+        [name for node, name in names.items() if isinstance(node, Apply)],
+        [Edge(name, names[a], ONE, "") for node, name in names.items() for a in node.args],
+    )
+    return lambda: graph.counts(names[xs[0]])
 
 
 def derive(case: str, nodes: int) -> Callable[[], Any]:
