@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_a_classifier_reads_like_a_textbook() -> None:
 def test_every_assignment_says_its_mathematics() -> None:
     source = cr.compile(CLASSIFIER, PARAMETERS).source
     body = source[source.index("def value(") :].splitlines()
-    for before, line in zip(body, body[1:], strict=False):
+    for before, line in pairwise(body):
         plain = ("grads: ", "N = check", "dtype =")
         if " = " in line and "#" not in line and not line.strip().startswith((*plain, "dL")):
             assert before.strip().startswith("#"), line

@@ -229,15 +229,22 @@ _FOLDING: dict[Operator, Callable[[Expr, Expr], Expr]] = {ADD: add, SUB: sub, MU
 
 
 def _folded(op: Operator, a: Expr, b: Expr) -> Expr:
-    if op is MUL:
-        for factor, other in ((a, b), (b, a)):
-            if factor.shape or other.op is NEG:
-                continue
-            if factor.op is DIV and factor.args[0] is ONE and (other.shape or type(other) is Const):
-                return div(other, factor.args[1])  # (1/n) a is a/n
-            if factor.op is NEG and other.shape:
-                return neg(_folded(MUL, factor.args[0], other))
-    return _FOLDING[op](a, b)
+    if op is not MUL:
+        return _FOLDING[op](a, b)
+    if (a.op is NEG and not a.shape and b.shape) or (b.op is NEG and not b.shape and a.shape):
+        odd_a, a = (True, a.args[0]) if a.op is NEG else (False, a)
+        odd_b, b = (True, b.args[0]) if b.op is NEG else (False, b)
+        product = _product(a, b)
+        return product if odd_a == odd_b else neg(product)
+    return _product(a, b)
+
+
+def _product(a: Expr, b: Expr) -> Expr:
+    for factor, other in ((a, b), (b, a)):
+        reciprocal = factor.op is DIV and factor.args[0] is ONE and not factor.shape
+        if reciprocal and other.op is not NEG and (other.shape or type(other) is Const):
+            return div(other, factor.args[1])  # (1/n) a is a/n
+    return mul(a, b)
 
 
 def _outer(e: Expansion, node: Apply, a: Expr, b: Expr) -> Expr:

@@ -49,8 +49,8 @@ class Lowered:
             gradient, or the Hessian times the direction; of a Jacobian one such derivative for
             each entry of the output, along an axis in front that the nodes do not know of.
         names: what a node is called in the program or in its derivation.
-        cotangents: for nodes of the backward sweep, in its order, the node that each belongs to: the
-            derivative of the output by it.
+        cotangents: for nodes of the backward sweep, in its order, the node that each belongs
+            to: the derivative of the output by it.
         heads: what it is the derivative of, where that is not the only output.
         labels: names of inputs that are numbers of classes, and may be integers.
         rewrites: what was rewritten to be stable, in order.

@@ -181,9 +181,15 @@ class Body:
         whole = self.schedule.wholes.get(s.node)
         if whole is None:
             return _apply(s.node, formulas)
-        args = [self.formulas.get(a) if a in self._parts else self._formula(a) for a in whole[1]]
-        known = [a for a in args if a is not None]
-        return apply(whole[0], *known) if len(known) == len(args) else _apply(s.node, formulas)
+        args = []
+        for a in whole[1]:
+            if a in self._parts:
+                args.append(self.formulas[a])
+            elif isinstance(a, Apply) and a not in self.formulas:
+                return _apply(s.node, formulas)  # folded away
+            else:
+                args.append(self._formula(a))
+        return apply(whole[0], *args)
 
     def _emit(self, node: Expr) -> None:
         part = self._parts.pop(node)

@@ -95,10 +95,10 @@ class Module:
             lines += ["from typing import Any", ""]
         lines.append("import numpy as np")
         kind = f"  # of np.{self.dtype}" if self.dtype else ""
-        if arrays and not self.arrays:
-            lines += ["", f"Array = np.typing.NDArray[np.floating]{kind}"]
+        if arrays or self.arrays:
+            lines += ["from numpy.typing import NDArray", ""]
+            lines.append(f"Array = NDArray[np.floating]{kind}")
         if self.arrays:
-            lines += ["", f"Array = np.typing.NDArray[np.floating]{kind}"]
             entries = [
                 " ".join([a, *(self._dim(d).replace(" ", "") for d in shape)])
                 for a, shape in self.arrays.items()

@@ -15,6 +15,7 @@ from chainrule.syntax.scope import Scope
 
 _ENDS = frozenset({"CLOSE", "RSQUARE", "FLOOR_CLOSE", "CEIL_CLOSE", "TRANSPOSE", "PRIME"})
 _IN_AN_INDEX = frozenset({"NUMBER", "NAME", "PLUS", "MINUS", "STAR"})
+_LONGEST_INDEX = 500  # words
 _BOLD = tuple(f"\\{word}" for word in BOLD)
 
 
@@ -32,10 +33,10 @@ def with_arrays(tokens: Sequence[Token], start: int, scope: Scope) -> list[Token
         elif token.kind in CLOSING and opened:
             at = opened.pop()
             last = found[at].kind
-            if found[at].text == "[" and token.text == "]" and found[at].kind == "OPEN":
-                if _is_part(found, at, start, at in parting, scope):
-                    found[at] = found[at]._replace(kind="LSQUARE")
-                    token = token._replace(kind="RSQUARE")
+            squares = found[at].kind == "OPEN" and found[at].text == "[" and token.text == "]"
+            if squares and _is_part(found, at, start, at in parting, scope):
+                found[at] = found[at]._replace(kind="LSQUARE")
+                token = token._replace(kind="RSQUARE")
         elif token.kind == "NAME":
             found += _name(token, scope)
             continue
@@ -47,7 +48,7 @@ def with_arrays(tokens: Sequence[Token], start: int, scope: Scope) -> list[Token
 
 def _is_part(found: Sequence[Token], at: int, start: int, parts: bool, scope: Scope) -> bool:
     """Whether the bracket from `at` on stands behind an array, or holds what is no factor."""
-    if at <= start:
+    if at <= start or len(found) - at > _LONGEST_INDEX:
         return False
     before, inside = found[at - 1], found[at + 1 :]
     number = len(inside) == 1 and inside[0].kind == "NUMBER"
@@ -77,7 +78,7 @@ def _name(token: Token, scope: Scope) -> list[Token]:
     if scope.is_own(name) or not (index or stem == "I"):
         return [token]
     bold = scope.written(token).startswith(_BOLD)
-    if stem in scope.shapes:
+    if canonical(stem) in scope.shapes:
         raise _told(
             token, scope, "an entry, or a name?", f"an entry is {stem}[0], from 0; declare a name"
         )
