@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule.core.errors import ShapeError, UsageError
+from chainrule.core.errors import DomainError, ShapeError, UsageError
 from chainrule.core.expr import Expr, substitute, symbol
 from chainrule.core.program import Program
 from chainrule.core.shape import affine, shape_text, size_of
@@ -71,10 +71,15 @@ class GradientFunction:
         Raises:
             UsageError: an input has no value, or a name is none.
             ShapeError: a value does not fit.
+            DomainError: a matrix is to be inverted, and has no inverse.
         """
         if direction is not None:
             values |= {DIRECTION + name: v for name, v in direction.items()}
-        value, grads = self._functions[self._module.name](**self._arguments(values))
+        arguments = self._arguments(values)
+        try:
+            value, grads = self._functions[self._module.name](**arguments)
+        except np.linalg.LinAlgError:
+            raise DomainError("a matrix has no inverse at these values") from None
         return value, {name: grads[name] for name in self.wrt}
 
     def value(self, **values: Any) -> Any:

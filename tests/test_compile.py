@@ -19,6 +19,7 @@ from chainrule import cli
 from chainrule.checking.array_values import evaluate
 from chainrule.checking.numbers import context
 from chainrule.compiled import GradientFunction
+from chainrule.core.errors import DomainError
 from chainrule.core.expr import Sym, apply, free_symbols, symbol
 from chainrule.core.ops import lookup
 from chainrule.core.program import Program
@@ -213,7 +214,10 @@ def test_random_programs_agree_with_the_interpreter(expression: Any) -> None:
     )  # fmt: skip
     with np.errstate(all="ignore"):
         step = cr.compile(program, [s.name for s in leaves])
-        found, grads = step(**values)
+        try:
+            found, grads = step(**values)
+        except DomainError:  # the slope of det is written with the inverse
+            assume(False)
     (wanted,) = evaluate([expression], values, sizes, context(40))
     assume(np.isfinite(float(wanted)) and abs(wanted) < 1e8)
     assert np.isclose(found, float(wanted), rtol=1e-8, atol=1e-8)
@@ -388,3 +392,9 @@ def test_the_code_needs_numpy_alone(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False)
     assert done.returncode == 0
+
+
+def test_a_matrix_without_inverse_is_refused() -> None:
+    step = cr.compile("S: matrix(n, n)\nsum(inv(S))", "S")
+    with pytest.raises(DomainError, match="no inverse"):
+        step(S=np.zeros((2, 2)))

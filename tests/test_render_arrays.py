@@ -66,6 +66,8 @@ WRITTEN = [
     (A @ (B @ C), "A @ (B @ C)", r"\mathbf{A} \left(\mathbf{B} \mathbf{C}\right)"),
     (op("mul", TWO, A @ x), "2*(A @ x)", r"2 \mathbf{A} \mathbf{x}"),
     (op("mul", TWO, A) @ x, "2*A @ x", r"2 \mathbf{A} \mathbf{x}"),
+    (op("mul", x, x @ z), "x*(x @ z)",
+     r"\mathbf{x} \left(\mathbf{x} \mathbf{z}\right)"),
     (op("div", A @ x, TWO), "(A @ x)/2", r"\frac{\mathbf{A} \mathbf{x}}{2}"),
     (op("div", A, TWO) @ x, "(A/2) @ x", r"\frac{\mathbf{A}}{2} \mathbf{x}"),
     (logits @ x, "logits @ x", r"\mathbf{logits} \, \mathbf{x}"),

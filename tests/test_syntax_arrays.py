@@ -263,6 +263,31 @@ LATEX = [
     (r"s \cdot x", "mul(s, x)"),
     (r"\sigma \mathbf{x}", "mul(sigma, x)"),
     (r"\boldsymbol{\theta} x", "mul(theta, x)"),
+    (r"\mathbf{A}^{-1} \mathbf{x}", "matmul(inv(A), x)"),
+    (r"A^{-\top} x", "matmul(transpose(inv(A)), x)"),
+    (r"A^{-T} x", "matmul(transpose(inv(A)), x)"),
+    (r"A^{-\mathsf{T}} x", "matmul(transpose(inv(A)), x)"),
+    (r"A^{2} x", "matmul(matmul(A, A), x)"),
+    (r"A^{-2}", "matmul(inv(A), inv(A))"),
+    (r"e^{A}", "expm(A)"),
+    (r"e^{-x}", "exp(neg(x))"),
+    (r"A^{\odot 2} + A^{\circ -1}", "add(pow(A, 2), pow(A, -1))"),
+    (r"x^{\odot s} \oslash y", "div(pow(x, s), y)"),
+    (r"A + s \mathbf{I}_{n} - I_n", "sub(add(A, mul(s, eye(n))), eye(n))"),
+    (r"\mathbf{1}_n + \mathbf 0_{n}", "add(ones(n), zeros(n))"),
+    (r"\mathbf{0}_{m \times n}", "zeros(m, n)"),
+    (r"\mathbf{I}_{m + n}", "eye(add(m, n))"),
+    (r"\langle x, A y\rangle", "dot(x, matmul(A, y))"),
+    (r"x y^\top A", "matmul(outer(x, y), A)"),
+    (r"\begin{bmatrix} x \\ b \\ \end{bmatrix}", "concat(0, x, b)"),
+    (r"\begin{pmatrix} A & A \end{pmatrix}", "concat(1, A, A)"),
+    (r"\operatorname{mean}_{\mathrm{axis}\ 1}\left(X\right)", "mean(X, 1)"),
+    (r"\mathbf{x}[0] X\left[1, 0\right]", "mul(index(x, 0), index(X, 1, 0))"),
+    (r"X[:, 1]", "index(transpose(X), 1)"),
+    (r"\sqrt{x}[0] + (x + y)[n - 1]", "add(index(sqrt(x), 0), index(add(x, y), sub(n, 1)))"),
+    (r"s\left[s + 1\right]", "mul(s, add(s, 1))"),
+    (r"A[x + y]", "matmul(A, add(x, y))"),
+    (r"\frac{1}{n}\left[n + 1\right]", "mul(div(1, n), add(n, 1))"),
 ]
 
 
@@ -270,6 +295,52 @@ LATEX = [
 def test_latex(source: str, reads: str) -> None:
     assert tree(parse_expression(source, declared=GIVEN, latex=True)) == reads
     assert tree(program(source, latex=True).assignments[0][1]) == reads
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        (r"\mathbf{x}[i]", "x[0]"),
+        (r"\mathbf{x}[s + 1]", "x[0]"),
+        (r"s[0]", "x1"),
+        (r"\mathbf{x}_1", "x[0]"),
+        (r"\mathbf{X}_{i,:}", "X[0, :]"),
+        (r"\mathbf{0}", r"\mathbf{0}_{n}"),
+        (r"\mathbf{0}_{mn}", "n + 1"),
+        (r"A + s I", r"\mathbf{I}_{n}"),
+        (r"\mathbf{e}_{1}", "unit"),
+        (r"x \odot A y", "brackets"),
+        (r"A^{1/2}", r"\odot"),
+        (r"A^{0}", r"\odot"),
+        (r"2^{A}", r"\odot"),
+        (r"\frac{1}{A}", "X^{-1}"),
+        (r"\langle x, y", r"\rangle"),
+        (r"x, y\rangle", r"\langle"),
+        (r"\begin{vmatrix} A \end{vmatrix}", r"\det"),
+        (r"\begin{bmatrix} A & A \\ A & A \end{bmatrix}", "row"),
+        (r"\begin{bmatrix} s \\ s \end{bmatrix}", "[e_1, e_2]"),
+    ],
+)
+def test_latex_that_could_be_misread_is_refused(source: str, hint: str) -> None:
+    with pytest.raises(ChainruleError) as caught:
+        program(source, latex=True)
+    assert hint in caught.value.hint
+    assert caught.value.span is not None
+
+
+@pytest.mark.parametrize(
+    ("source", "reading"),
+    [
+        (r"A^{-1}", "the inverse"),
+        (r"A^{2}", "a power of the matrix"),
+        (r"e^{A}", "the exponential of the matrix"),
+        (r"\exp(A)", "e^x of each entry"),
+        (r"x^{2}", "a power of each entry"),
+    ],
+)
+def test_latex_powers_are_told(source: str, reading: str) -> None:
+    (notice,) = program(source, latex=True).notices
+    assert notice.message == f"`{source}` is read as {reading}"
 
 
 DOUBTS = [

@@ -15,7 +15,7 @@ class Identifiers:
 
     >>> names = Identifiers(["np"])
     >>> [names.fresh(n) for n in ("W1", "lambda", "np", "W1", "x'", "__doc__")]
-    ['W1', 'lambda_', 'np_', 'W1_', 'x_', 'doc']
+    ['W1', 'lambda_', 'np_', 'W1_', 'x_', 'doc__']
     """
 
     def __init__(self, taken: Iterable[str] = ()) -> None:

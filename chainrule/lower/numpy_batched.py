@@ -199,7 +199,7 @@ def _diag(node: Apply, args: Sequence[Code], size: Size) -> Code:
     return filled(f"{{0}}[..., None] * np.eye({size(node.shape[0])}, dtype=bool)", args)
 
 
-_SPECIAL = {
+_SPECIAL: dict[str, Callable[[Apply, Sequence[Code], Size], Code]] = {
     "sum": _sum, "mean": _sum, "dot": _dot, "matmul": _matmul, "transpose": _transpose,
     "full": _full, "index": _index, "slice": _slice, "concat": _concat, "diag": _diag,
     "column": lambda n, a, s: filled("{0}[..., None]", a),

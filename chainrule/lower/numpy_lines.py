@@ -62,7 +62,9 @@ class Names:
         self._identifiers = Identifiers(RESERVED)
         fresh = self._identifiers.fresh
         self.of: dict[Expr, str] = {s: fresh(s.name) for s in schedule.lowered.inputs}
-        self.given = {s.node: fresh(s.name) for s in schedule.statements if s.named}
+        self.given: dict[Expr, str] = {
+            s.node: fresh(s.name) for s in schedule.statements if s.named
+        }
         self.dimensions = {name: fresh(name) for name in dimensions}
 
     def name(self, s: Statement) -> str:

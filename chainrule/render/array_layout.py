@@ -126,7 +126,7 @@ def _product(node: Apply, args: list[Box], explicit: bool) -> Box:
         return _hadamard(node, args)
     mixed = is_matmul(a) or _entrywise(a)
     # In the plane a matrix product is associative with a number in front.
-    joins = notation_of(b) in ("matmul", "outer")
+    joins = not a.shape and notation_of(b) in ("matmul", "outer")
     left = fenced(args[0], POWER if mixed else PRODUCT, POWER if is_matmul(a) else PRODUCT)
     right = args[1]
     if right.kind != "derivative":

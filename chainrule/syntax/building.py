@@ -192,6 +192,7 @@ class Building:
             "juxtapose": self._juxtapose,
             "hadamard": self._hadamard,
             "divide": self._quotient,
+            "fraction": lambda sign, a, over, b, end: self._quotient(a, over, b),
             "raise_to": self._power,
             "raise_to_superscript": self._power,
             "absolute": self._absolute,
@@ -244,6 +245,11 @@ class Building:
         return self._entrywise(arrays.hadamard(_open(a), sign, _open(b), self.scope))
 
     def _quotient(self, a: Any, sign: Token, b: Any) -> Any:
+        if self.scope.latex and sign.kind != "DOT_SLASH" and arrays.is_square(_open(b)):
+            raise ParseError(
+                "a square matrix below a fraction bar: the inverse, or each entry?",
+                hint=r"for the inverse write X^{-1}, entry by entry 1 \oslash X",
+            )
         node = _divide(a, sign, b)
         return self._entrywise(node) if sign.kind == "DOT_SLASH" else node
 
@@ -266,7 +272,8 @@ class Building:
             spans = [self.words.span(*words) for words in self.words.children(size)]
             parts = [self.scope.source[place.start : place.end] for place in spans]
             span = Span(spans[0].start, spans[-1].end)
-            self.doubts.reading(span, reading, other.format(parts[0], parts[-1]))
+            raised = parts[-1].removeprefix("{").removesuffix("}")
+            self.doubts.reading(span, reading, other.format(parts[0], raised))
 
         if isinstance(exponent, Sym) and exponent.name == "T" and self.scope.is_transpose():
             note("the transpose", "for a power declare T: scalar")
@@ -337,6 +344,13 @@ class Building:
         keywords = [a for a in arguments if isinstance(a, arrays.Keyword)]
         args = [_open(a) for a in arguments if not isinstance(a, arrays.Keyword)]
         node = call(head, args, keywords, self.scope)
+        if node.op is EXP and self.scope.latex and arrays.is_square(node):
+            (first, _), *_, (_, after) = self.words.children(4)
+            self.doubts.reading(
+                self.words.span(first, after),
+                "e^x of each entry",
+                r"for the exponential of the matrix write \operatorname{expm}",
+            )
         if node.shape and isinstance(node.op, AbstractOperator) and not node.op.shapes:
             name = node.op.name
             if name not in self.scope.functions:
@@ -399,7 +413,6 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "braced": lambda o, value, c: value.node if isinstance(value, Entrywise) else value,
     "floor": lambda o, value, c: apply(FLOOR, _open(value)),
     "ceil": lambda o, value, c: apply(CEIL, _open(value)),
-    "fraction": lambda o, above, over, below, c: _divide(above, over, below),
     "root": lambda o, value, c: apply(SQRT, _open(value)),
     "indexed_root": _indexed_root,
     "head": lambda token: Function(token),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from chainrule.core.errors import ParseError, UnknownNameError, UnsupportedError
+from chainrule.core.errors import UnknownNameError
+from chainrule.syntax.latex_layout import Layout, content
 from chainrule.syntax.latex_words import (
     ALPHABETS,
     BOLD,
@@ -20,9 +21,6 @@ from chainrule.syntax.latex_words import (
     FRACTIONS,
     HINTS,
     INVERSE_TRANSPOSE,
-    MATRICES,
-    OTHER_MATRICES,
-    SETTINGS,
     SIGNS,
     TRANSPOSES,
     VARIANTS,
@@ -30,25 +28,14 @@ from chainrule.syntax.latex_words import (
 from chainrule.syntax.lexer import CLOSING, OPENING, Token
 from chainrule.syntax.names import FUNCTIONS, GREEK
 
-_TEXT = re.compile(r"\\([a-z]+)\*?\s*\{([^{}]*)\}", re.ASCII)
-
 
 def commands(tokens: Sequence[Token], source: str) -> list[Token]:
     r"""The words of the language for LaTeX words."""
     return _Commands(tokens, source).read()
 
 
-class _Commands:
-    """One pass over the words; `braces` holds what each open brace becomes when it closes."""
-
-    def __init__(self, tokens: Sequence[Token], source: str) -> None:
-        self.tokens, self.source = list(tokens), source
-        self.out: list[Token] = []
-        self.braces: list[tuple[Token, str, Token]] = []
-        self.angles: list[Token] = []
-        self.environments: list[str] = []
-        self.parted: list[set[str]] = []  # the signs between the parts of each open matrix
-        self.place = 0
+class _Commands(Layout):
+    """Commands, arguments, names."""
 
     def read(self) -> list[Token]:
         """The words of the language."""
@@ -66,20 +53,6 @@ class _Commands:
         for angle in self.angles:
             raise self._error(angle, f"`{angle.text}` is never closed", r"add \rangle")
         return list(_equations(self.out))
-
-    def _inside(self, kind: str) -> bool:
-        """Whether the innermost environment is of this kind."""
-        return self.environments[-1:] == [kind]
-
-    def _emit(self, kind: str, token: Token, text: str) -> None:
-        self.out.append(Token(kind, text, token.start, token.end))
-
-    def _error(self, token: Token, message: str, hint: str) -> ParseError:
-        return ParseError(message, token.span, self.source, hint)
-
-    def _kind(self, ahead: int = 0) -> str:
-        place = self.place + ahead
-        return self.tokens[place].kind if place < len(self.tokens) else ""
 
     # ---- arguments and braces
 
@@ -178,7 +151,7 @@ class _Commands:
         index = ""
         while self._kind() in ("LETTER", "NUMBER", "TEXT", "COMMAND"):
             part = self.tokens[self.place]
-            text = _greek(part.text[1:]) if part.kind == "COMMAND" else _content(part)
+            text = _greek(part.text[1:]) if part.kind == "COMMAND" else content(part)
             if not text or not (text.isascii() or len(text) == 1) or not text.isalnum():
                 break
             index += text if braced or part.kind != "LETTER" else text[0]
@@ -193,23 +166,6 @@ class _Commands:
             )
         self.place += braced
         self._emit("NAME", token._replace(end=self.tokens[self.place - 1].end), f"{name}_{index}")
-
-    def _axis(self) -> bool:
-        r"""`_{\mathrm{axis}\ 0}(` below a function is the first of its arguments."""
-        ahead = self.tokens[self.place : self.place + 8]
-        seen = [t for t in ahead if t.kind != "COMMAND" or t.text[1:] not in DROPPED][:5]
-        if [t.kind for t in seen] != ["LBRACE", "TEXT", "NUMBER", "RBRACE", "OPEN"]:
-            return False
-        _, word, axis, _, opening = seen
-        if _content(word) != "axis":
-            return False
-        self.out.append(opening)
-        self._emit("NAME", word, "axis")
-        self._emit("EQUALS", word, "=")
-        self.out.append(axis)
-        self._emit("COMMA", axis, ",")
-        self.place += ahead.index(opening) + 1
-        return True
 
     def _filled(self, token: Token, sign: str) -> bool:
         r"""`\mathbf{1}_{n}`, `\mathbf{0}_{m \times n}`, `\mathbf{I}_{m + 1}`: dimensions below.
@@ -237,7 +193,7 @@ class _Commands:
         return True
 
     def _text(self, token: Token) -> None:
-        word = _content(token)
+        word = content(token)
         if not word:
             return
         if word in FILLED and token.text.startswith(_BOLD) and self._filled(token, word):
@@ -308,23 +264,6 @@ class _Commands:
             self.place += 1
             self._emit("BAR_OPEN" if name == "left" else "BAR_CLOSE", bar, "|")
 
-    def _next(self) -> str:
-        return self.tokens[self.place].text if self.place < len(self.tokens) else ""
-
-    def _angle(self, token: Token, opens: bool) -> None:
-        r"""`\langle u, v \rangle` is the inner product."""
-        if opens:
-            self.angles.append(token)
-            self._emit("CALL", token, "dot")
-            self._emit("OPEN", token, "(")
-            return
-        if not self.angles:
-            raise self._error(
-                token, f"`{token.text}` closes nothing", r"write \langle u, v \rangle"
-            )
-        self.angles.pop()
-        self._emit("CLOSE", token, ")")
-
     def _over(self, token: Token) -> None:
         """`{a \\over b}`: the group that holds it becomes a fraction."""
         if not self.braces or self.braces[-1][1] != "GROUP_CLOSE":
@@ -379,7 +318,7 @@ class _Commands:
         first = self.tokens[place] if place < len(self.tokens) else token
         name = first.text[1:] if first.kind == "COMMAND" else ""
         kind = "PRIME" if name == "prime" else "TRANSPOSE" if name in TRANSPOSES else ""
-        if first.kind == "TEXT" and _content(first) == "T":
+        if first.kind == "TEXT" and content(first) == "T":
             kind = "TRANSPOSE"
         elif name in ALPHABETS and after < len(self.tokens) and self.tokens[after].text == "T":
             kind, after = "TRANSPOSE", after + 1
@@ -391,76 +330,6 @@ class _Commands:
             self._emit(kind, token._replace(end=end), sign)
         else:
             self.out.append(token)
-
-    # ---- environments
-
-    def _environment(self, token: Token) -> None:
-        name = _content(token).rstrip("*")
-        begins = token.text.startswith("\\begin")
-        kind = "matrix" if name in MATRICES else name
-        if kind in ("cases", "matrix"):
-            if begins:
-                self.environments.append(kind)
-            elif not self._inside(kind):
-                raise self._error(token, f"`{token.text}` closes nothing", "leave it out")
-            else:
-                self.environments.pop()
-                if self.out[-1].kind == "COMMA":
-                    self.out.pop()
-            if kind == "cases":
-                self._emit("LBRACE" if begins else "RBRACE", token, token.text)
-            else:
-                self._matrix(token, begins)
-        elif name in OTHER_MATRICES:
-            raise UnsupportedError(
-                f"`{token.text}` is not read", token.span, self.source, OTHER_MATRICES[name]
-            )
-        elif name not in SETTINGS:
-            raise UnknownNameError(
-                f"`{token.text}` is not an environment that is read",
-                token.span,
-                self.source,
-                "leave it out",
-            )
-
-    def _matrix(self, token: Token, begins: bool) -> None:
-        """Arrays below each other, or side by side, are joined."""
-        if begins:
-            self.parted.append(set())
-            self._emit("CALL", token, "concat")
-            self._emit("OPEN", token, "(")
-            return
-        signs = self.parted.pop()
-        if len(signs) > 1:
-            raise self._error(
-                token,
-                "a matrix of both rows and columns is not read",
-                r"join the parts of each row: \begin{bmatrix} A & B \end{bmatrix}",
-            )
-        if "&" in signs:
-            for kind, text in (("COMMA", ","), ("NAME", "axis"), ("EQUALS", "="), ("NUMBER", "1")):
-                self._emit(kind, token, text)
-        self._emit("CLOSE", token, ")")
-
-    def _line(self, token: Token) -> None:
-        if not self.environments:
-            self._emit("SEPARATOR", token, "\n")
-        elif self.out[-1].kind != "COMMA":
-            self._emit("COMMA", token, token.text)
-            if self._inside("matrix") and self._kind() != "ENVIRONMENT":
-                self.parted[-1].add(token.text)
-
-    def _ampersand(self, token: Token) -> None:
-        if self._inside("matrix"):
-            self._emit("COMMA", token, "&")
-            self.parted[-1].add("&")
-            return
-        if not self._inside("cases"):
-            return
-        if self.out[-1].kind == "COMMA":
-            self.out.pop()
-        if not (self._kind() == "TEXT" and _content(self.tokens[self.place]).rstrip(",") in CASES):
-            self._emit("IF", token, "if")
 
     def _nothing(self, token: Token) -> None:
         """A sign that only sets the type."""
@@ -490,12 +359,6 @@ def _spells(word: str) -> bool:
 def _greek(name: str) -> str:
     name = VARIANTS.get(name, name)
     return name if name in GREEK or name == "pi" else ""
-
-
-def _content(token: Token) -> str:
-    """What stands between the braces of `\\text{…}`; a letter or a number as it is."""
-    match = _TEXT.fullmatch(token.text)
-    return match[2].replace("\\_", "_").replace("\\ ", " ").strip() if match else token.text
 
 
 def _shape_of(macro: str) -> str:

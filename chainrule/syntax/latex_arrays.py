@@ -89,7 +89,7 @@ def _name(token: Token, scope: Scope) -> list[Token]:
             "a unit vector has no dimension here",
             r"write \operatorname{unit}(n, 0), counted from 0",
         )
-    if stem == "I" and index and (bold or canonical(index) in scope.dimensions):
+    if stem == "I" and index and (bold or _is_dimension(index, scope)):
         kind = "NUMBER" if index.isdigit() else "NAME"
         return [
             token._replace(kind="CALL", text="eye"),
@@ -101,6 +101,11 @@ def _name(token: Token, scope: Scope) -> list[Token]:
     if stem == "I" and not index and any(len(shape) == 2 for shape in scope.shapes.values()):
         raise _told(token, scope, "an identity without its dimension", r"write \mathbf{I}_{n}")
     return [token]
+
+
+def _is_dimension(index: str, scope: Scope) -> bool:
+    dims = {str(dim) for shape in scope.shapes.values() for dim in shape}
+    return canonical(index) in scope.dimensions or index in dims
 
 
 def _told(token: Token, scope: Scope, message: str, hint: str) -> ChainruleError:

@@ -300,9 +300,10 @@ def orders(tokens: Sequence[Token], place: int) -> tuple[list[Token], int] | Non
 
 def _is_exponent(tokens: Sequence[Token], i: int) -> bool:
     """Whether the word at `i` stands right behind `^`."""
-    kinds = [t.kind for t in tokens[max(0, i - 2) : i]]
-    signs = ("GROUP_OPEN", "LBRACE", "OPEN", "MINUS")
-    return kinds[-1:] == ["POW"] or (kinds[:1] == ["POW"] and kinds[1] in signs)
+    kinds = [t.kind for t in tokens[max(0, i - 3) : i]]
+    while len(kinds) > 1 and kinds[-1] in ("GROUP_OPEN", "LBRACE", "OPEN", "MINUS"):
+        kinds.pop()
+    return kinds[-1:] == ["POW"]
 
 
 def _in_differential(tokens: Sequence[Token], i: int) -> bool:

@@ -1,0 +1,402 @@
+"""Input that nobody expected: a result or an error that says why; never a hang, never a blow-up."""
+
+from __future__ import annotations
+
+import ast
+import json
+import resource
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import chainrule as cr
+
+SECONDS = 20.0  # of processor time on a slow machine; each takes one or two
+DEEP = 100_000
+
+
+@contextmanager
+def bounded(seconds: float = SECONDS, megabytes: float = 300) -> Iterator[None]:
+    """Little processor time, no deep recursion, and the process does not grow."""
+    limit = sys.getrecursionlimit()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    sys.setrecursionlimit(500)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+    assert time.process_time() - start < seconds
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < megabytes * 1024
+
+
+def outcome(text: str) -> str:
+    """`derived`, or the message of what could not be read, derived or compiled."""
+    try:
+        program = cr.parse(text)
+        found = cr.derive(program, verify="off", timeout=1)
+        assert found.expression
+        ast.parse(cr.compile(program).source)
+    except cr.ChainruleError as error:
+        assert len(error.message) < 400 and "\n" not in error.message
+        return error.message
+    return "derived"
+
+
+# ---- size
+
+NUMBERS = {
+    "digits": "x + " + "7" * 10_000,
+    "decimals": "x*0." + "7" * 10_000,
+    "leading zeros": "x + " + "0" * 10_000 + "1",
+    "exponent": "x*1e999999999",
+    "small": "x*1e-999999999",
+    "power": "x + 10^10^10",
+    "power of a power": "x^9^9^9^9",
+    "tower": "9^9^9^9^x",
+    "tower of x": "^".join("x" * 300),
+    "power of decimals": "x*1.0000001^1000000000000",
+    "fraction": "x/3^100000",
+    "root": "(2^100000)^(1/100000)*x",
+    "gamma": "gamma(10^9)*x",
+    "large order": "d^99999999/dx^99999999 x^2",
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers(name: str) -> None:
+    with bounded():
+        assert outcome(NUMBERS[name])
+
+
+NESTED = {
+    "parentheses": "(" * DEEP + "x" + ")" * DEEP,
+    "unary minus": "-" * DEEP + "x",
+    "calls": "sin(" * DEEP + "x" + ")" * DEEP,
+    "calls without brackets": "sin " * DEEP + "x",
+    "powers": "x" + "^2" * DEEP,
+    "roots": "√" * DEEP + "x",
+    "sums to the right": "x+(" * DEEP + "x" + ")" * DEEP,
+    "sums": "x+" * DEEP + "x",
+    "differences": "x-" * DEEP + "x",
+    "quotients": "x/" * DEEP + "x",
+    "primes": "A: matrix(n, n); trace(A" + "'" * DEEP + ")",
+    "LaTeX groups": r"\left(" * 30_000 + "x" + r"\right)" * 30_000,
+    "LaTeX fractions": r"\frac{1}{" * 30_000 + "x" + "}" * 30_000,
+    "LaTeX roots": r"\sqrt{" * 30_000 + "x" + "}" * 30_000,
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_nesting_is_read_without_recursion(name: str) -> None:
+    with bounded(megabytes=600):
+        try:
+            cr.parse(NESTED[name])
+        except cr.ChainruleError as error:
+            assert len(error.message) < 400
+
+
+UNFINISHED = ["(", "[", "{", "|", "sin(", "{x if ", "f(", "((x)", "x^", "-", r"\frac{", r"\left("]
+
+
+@pytest.mark.parametrize("piece", UNFINISHED)
+def test_what_is_never_closed(piece: str) -> None:
+    with bounded(), pytest.raises(cr.ChainruleError):
+        cr.parse(piece * 20_000)
+
+
+@pytest.mark.parametrize("name", ["parentheses", "unary minus", "calls", "powers", "sums"])
+def test_deep_expressions_pass_every_face(name: str) -> None:
+    text = NESTED[name].replace("(" * DEEP, "(" * 2000).replace(")" * DEEP, ")" * 2000)
+    text = text.replace("sin(" * DEEP, "sin(" * 2000).replace("-" * DEEP, "-" * 2000)
+    text = text.replace("^2" * DEEP, "^2" * 300).replace("x+" * DEEP, "x+" * 2000)
+    with bounded(60):
+        found = cr.derive(text, verify="numeric", timeout=1)
+        for face in (str(found), found.latex(), found.html(), found.markdown(), found.json()):
+            assert len(face) < 40_000_000
+        assert found.verification.status in ("verified", "unverified")
+
+
+def test_the_width_of_a_deep_formula_is_found_once() -> None:
+    """Each storey of brackets that was opened once measured all that is below it again."""
+
+    def seconds(n: int) -> float:
+        found = cr.derive("-" * n + "x", verify="off")
+        start = time.process_time()
+        found.latex()
+        return time.process_time() - start
+
+    assert seconds(4000) < 5
+
+
+def test_thousands_of_names() -> None:
+    with bounded(60):
+        found = cr.derive(" + ".join(f"x{i}^2" for i in range(2000)), verify="off", timeout=2)
+        assert len(found.variables if hasattr(found, "variables") else found.data.variables) == 2000
+        assert json.loads(found.json())["variables"][1999] == "x1999"
+    declared = "; ".join(f"x{i}: vector(n)" for i in range(2000))
+    with bounded(60):
+        program = cr.parse(declared + "; " + " + ".join(f"sum(x{i})" for i in range(2000)))
+        assert len(program.declared) == 2000
+        assert "def value_and_grad" in cr.compile(program, ["x7"]).source
+
+
+# ---- letters
+
+LETTERS = {
+    "NUL": "x\0+1",
+    "right-to-left override": "x\u202e+1",
+    "right-to-left mark": "\u200fx",
+    "isolate": "x\u2066*y",
+    "zero width space": "x\u200b+1",
+    "joiner": "x\u200d+1",
+    "Cyrillic": "\u0445 + x",
+    "Greek capital": "\u0391 + A",
+    "combining": "x\u0301",
+    "surrogate": "x\ud800",
+    "escape": "x\x1b[31m",
+    "bell": "x\a",
+    "noncharacter": "x\uffff",
+    "line separator": "x\u2028y",
+    "last of all": "x\U0010ffff",
+    "emoji": "x + \U0001f600",
+}
+
+
+@pytest.mark.parametrize("name", LETTERS)
+def test_letters(name: str) -> None:
+    try:
+        found = cr.derive(LETTERS[name], verify="off")
+    except cr.ChainruleError as error:
+        shown = str(error)
+    else:
+        shown = str(found) + found.latex() + found.html() + found.json()
+    for letter in "\0\x1b\a\u202e\u200f\u2066\u200b\ud800":
+        assert letter not in shown
+
+
+# ---- names
+
+WORDS = """lambda class None True import exec eval init print open self value grads np input os sys
+frac alpha infty script LaTeX def return async match case type begin end catcode write csname
+value_grad alert onload href style body html globals getattr dtype check sizes Array""".split()
+NAMES = [w for w in WORDS if "_" not in w]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_harmless_in_every_face(name: str) -> None:
+    text = f"{name}: scalar; v: vector({name}1); u = {name}^2; sin(u) + sum(v)*{name}"
+    found = cr.derive(text, [name, "v"], verify="off")
+    page = found.html()
+    main = page[page.index("<main>") : page.index("</main>") + len("</main>")]
+    tags = {element.tag for element in ElementTree.fromstring(main).iter()}
+    assert not tags & {"script", "style", "a", "img", "body"}
+    document = found.latex()
+    for command in (rf"\{name}", rf"\begin{{{name}}}"):
+        harmless = {r"\alpha", r"\infty", r"\frac", r"\begin", r"\end"}
+        assert command in harmless or command not in document
+    assert json.loads(found.json())["variables"] == [name, "v"]
+    again = cr.parse(found.data.program.source)
+    assert [str(e) for _, e in again.assignments] == [
+        str(e) for _, e in found.data.program.assignments
+    ]
+
+
+MATHEMATICS = (
+    ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.AugAssign,
+    ast.Expr, ast.Name, ast.Load, ast.Store, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator,
+    ast.unaryop, ast.Compare, ast.cmpop, ast.Call, ast.keyword, ast.Attribute, ast.Subscript,
+    ast.Slice, ast.Tuple, ast.List, ast.Dict, ast.If, ast.Raise, ast.JoinedStr, ast.FormattedValue,
+    ast.Import, ast.alias, ast.For, ast.BoolOp, ast.boolop, ast.IfExp, ast.AnnAssign, ast.With,
+    ast.withitem, ast.GeneratorExp, ast.comprehension, ast.ListComp, ast.Assert, ast.TypeAlias
+    if hasattr(ast, "TypeAlias") else ast.Module,
+)  # fmt: skip
+PROGRAM = "; ".join(
+    [*(f"{n}: matrix(lambda, np)" for n in NAMES if n not in ("lambda", "np")),
+     "t: vector(np)",
+     "os1 = " + " + ".join(f"sum(tanh({n} @ t))" for n in NAMES if n not in ("lambda", "np")),
+     "os1^2 + logsumexp(t)"]
+)  # fmt: skip
+
+
+def test_generated_code_is_mathematics_and_nothing_else() -> None:
+    source = cr.compile(PROGRAM).source
+    tree = ast.parse(source)
+    defined = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+    for node in ast.walk(tree):
+        assert isinstance(node, MATHEMATICS), ast.dump(node)
+        if isinstance(node, ast.Import):
+            assert ast.unparse(node) == "import numpy as np"
+        elif isinstance(node, ast.Attribute):
+            assert not node.attr.startswith("_"), ast.unparse(node)
+        elif isinstance(node, ast.Name):
+            assert not node.id.startswith("__")
+        elif isinstance(node, ast.Call):
+            called = node.func
+            if isinstance(called, ast.Name):
+                known = {"float", "len", "ValueError", "TypeError", "isinstance", "range", "zip"}
+                assert called.id in defined | known, called.id
+            else:
+                assert isinstance(called, ast.Attribute)
+                assert "np.lib" not in ast.unparse(called)
+    arguments = {a.arg for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)
+                 for a in n.args.args}  # fmt: skip
+    assert not arguments & {"lambda", "class", "print", "np", "eval", "open", "None"}
+
+
+TRY = """
+import sys
+import numpy as np
+np.linalg, np.random
+code = compile(open(sys.argv[1]).read(), "module", "exec")
+seen = []
+def watch(event, args):
+    if event not in ("exec", "import", "object.__getattr__") or (
+        event == "import" and not args[0].startswith("numpy")
+    ):
+        seen.append(event)
+watching = False
+sys.addaudithook(lambda event, args: watch(event, args) if watching else None)
+space = {"__name__": "module"}
+watching = True
+exec(code, space)
+arrays = {
+    name: np.ones((2, 3)) if name != "t" else np.arange(3.0)
+    for name in space["value_and_grad"].__code__.co_varnames[
+        : space["value_and_grad"].__code__.co_argcount
+    ]
+}
+value, grads = space["value_and_grad"](**arrays)
+watching = False
+print(seen, float(value), len(grads))
+"""
+
+
+def test_generated_code_touches_nothing(tmp_path: Path) -> None:
+    """Python reports files, sockets, processes and imports to a hook: there are none."""
+    module = tmp_path / "module.py"
+    module.write_text(cr.compile(PROGRAM).source, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", TRY, str(module)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("[] "), done.stdout
+    assert done.stdout.split()[-1] == str(len(NAMES) - 2 + 1)
+
+
+# ---- arrays
+
+HUGE = {
+    "product": "A: matrix(1000000000, 1000000000); x: vector(1000000000); sum(A @ x)",
+    "square": "A: matrix(1000000000, 1000000000); trace(A @ A)",
+    "determinant": "A: matrix(99999, 99999); ln(det(A))",
+    "ones": "x: vector(3); sum(ones(10000000000, 10000000000))*sum(x)",
+    "identity": "A: matrix(3, 3); trace(A)*trace(eye(99999999999))",
+    "softmax": "X: matrix(123456789, 987654321); sum(softmax(X) .* X)",
+    "names": "A: matrix(1000000000, n); x: vector(n); sum(tanh(A @ x))",
+    "outer": "x: vector(1000000000); norm(outer(x, x))",
+    "Jacobian": "x: vector(1000000000); x .* x",
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_huge_arrays_are_never_allocated(name: str) -> None:
+    cr.derive("x: vector(2); sum(x)").verification  # noqa: B018  (imports what is slow)
+    tracemalloc.start()
+    try:
+        with bounded():
+            found = cr.derive(HUGE[name], timeout=2)
+            assert found.expression and str(found)
+            told = found.verification
+            cr.compile(HUGE[name].replace("; x .* x", "; sum(x .* x)"))
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+    if told.status != "verified":
+        assert told.status == "unverified" and any(m.detail for m in told.methods)
+
+
+EXTREMES = [
+    "x: vector(100000000000000000000000000000); x[99999999999]",
+    "x: vector(3); x[10000000000]",
+    "x: vector(3); x[3]",
+    "x: vector(n); x[-99999999999999999999]",
+    "x: vector(n); sum(x[5:99999999999999])",
+    "x: vector(5); sum(x[4:2])",
+    "x: vector(5); sum(x[2:2])",
+    "X: matrix(2, 3); X[1, 3]",
+    "X: matrix(2, 3); X[:, -4]",
+    "x: vector(3); sum(concat(" + ", ".join(["x"] * 2000) + "))",
+    "A: matrix(3, 3); sum(" + "inv(" * 500 + "A" + ")" * 500 + ")",
+    "A: matrix(n, n); trace(" + " @ ".join(["A"] * 300) + ")",
+    "x: vector(0); sum(x)",
+    "x: vector(-3); sum(x)",
+    "x: vector(1.5); sum(x)",
+    "x: vector(" + "9" * 3000 + "); sum(x)",
+    "x: vector(" + "n + " * 2000 + "1); sum(x)",
+    "x: vector(n^n^n); sum(x)",
+    "x: vector(x); sum(x)",
+]
+
+
+@pytest.mark.parametrize("text", EXTREMES, ids=lambda t: t[:40])
+def test_places_and_sizes_at_the_edge(text: str) -> None:
+    with bounded(40):
+        said = outcome(text)
+        if said == "derived":
+            told = cr.derive(text, verify="numeric", timeout=1).verification
+            assert told.status in ("verified", "unverified")
+
+
+# ---- time
+
+SLOW = "; ".join(
+    ["X: matrix(20, 20)", "y: vector(20)",
+     *(f"u{k} = tanh(X @ {'u' + str(k - 1) if k else 'y'})" for k in range(60)), "sum(u59^2)"]
+)  # fmt: skip
+
+
+def test_a_timeout_bounds_array_programs_too() -> None:
+    start = time.perf_counter()
+    found = cr.derive(SLOW, timeout=0.2)
+    told = found.verification
+    assert time.perf_counter() - start < 8
+    assert told.status == "unverified"
+    assert any("time" in m.detail for m in told.methods)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (SLOW, "y"),
+        ("sin(" * 400 + "x" + ")" * 400, "cos(" * 400 + "x" + ")" * 400),
+        ("x^x^x^x*gamma(x)^x*sin(x^x)", "x^x^x^x*gamma(x)^x"),
+    ],
+    ids=["arrays", "deep", "slow"],
+)
+def test_a_timeout_bounds_the_check_of_an_answer(text: str, answer: str) -> None:
+    cr.check("x^2", "x")  # imports what is slow
+    start = time.perf_counter()
+    found = cr.check(text, answer, "y" if text is SLOW else "x", timeout=0.3)
+    assert time.perf_counter() - start < 8
+    assert found.status in ("wrong", "undecided")
+    if found.status == "undecided" and found.data.problem:
+        assert "the time for it ran out" in str(found)
+
+
+def test_an_answer_without_time_is_undecided_and_says_so() -> None:
+    found = cr.check("x^2*sin(x)", "2*x*sin(x) + x^2*cos(x)", timeout=1e-9)
+    assert found.status == "undecided"
+    assert "Undecided: the time for it ran out." in str(found)
+    assert json.loads(found.json())["problem"] == "time"
+    arrays = cr.check("x: vector(n); sum(x^2)", "2*x", timeout=1e-9)
+    assert arrays.status == "undecided" and arrays.data.problem == "time"
+    with pytest.raises(cr.UsageError, match="timeout"):
+        cr.check("x^2", "2*x", timeout=0)
