@@ -184,9 +184,7 @@ def test_letters(name: str) -> None:
 
 # ---- names
 
-WORDS = """lambda class None True import exec eval init print open self value grads np input os sys
-frac alpha infty script LaTeX def return async match case type begin end catcode write csname
-value_grad alert onload href style body html globals getattr dtype check sizes Array""".split()
+WORDS = ["lambda", "class", "None", "True", "import", "exec", "eval", "init", "print", "open", "self", "value", "grads", "np", "input", "os", "sys", "frac", "alpha", "infty", "script", "LaTeX", "def", "return", "async", "match", "case", "type", "begin", "end", "catcode", "write", "csname", "value_grad", "alert", "onload", "href", "style", "body", "html", "globals", "getattr", "dtype", "check", "sizes", "Array"]
 NAMES = [w for w in WORDS if "_" not in w]
 
 

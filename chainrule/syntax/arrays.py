@@ -258,7 +258,7 @@ def call(row: Operator, args: list[Expr], keywords: Sequence[Keyword], scope: Sc
             f"`{name}` is for vectors and matrices",
             shapes=tuple(a.shape for a in args if not a.shape)[:1],
             hint="numbers stand in a vector of outputs: [e_1, e_2]"
-            if name == "concat"
+            if name == "concat" and scope.latex
             else "a scalar has one entry",
         )
     if name == "cross_entropy":

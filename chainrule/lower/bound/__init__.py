@@ -14,11 +14,11 @@ from typing import Any, Protocol, cast
 from chainrule.core.errors import UnsupportedError, UsageError
 from chainrule.core.expr import Expr, Sym, topological
 from chainrule.core.shape import dimension_names
-from chainrule.lower.bound_calls import Calls
-from chainrule.lower.bound_factors import live, sink_factors
-from chainrule.lower.bound_memory import Parts, laid_out, ordered, split
-from chainrule.lower.bound_source import Module, Plan
-from chainrule.lower.bound_values import Value
+from chainrule.lower.bound.calls import Calls
+from chainrule.lower.bound.factors import live, sink_factors
+from chainrule.lower.bound.memory import Parts, laid_out, ordered, split
+from chainrule.lower.bound.source import Module, Plan
+from chainrule.lower.bound.values import Value
 from chainrule.lower.load import load
 from chainrule.lower.schedule import Schedule
 

@@ -15,9 +15,9 @@ from functools import lru_cache
 from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import Apply, Const, Expr, Sym, const
 from chainrule.core.shape import Dim, Shape, affine, size_of
-from chainrule.lower.bound_rows import LIMITS, ROWS, ROWWISE, SOFTMAXES, Given, Setting
-from chainrule.lower.bound_tape import Tape
-from chainrule.lower.bound_values import FREE, UFUNCS, Kind, Value
+from chainrule.lower.bound.rows import LIMITS, ROWS, ROWWISE, SOFTMAXES, Given, Setting
+from chainrule.lower.bound.tape import Tape
+from chainrule.lower.bound.values import FREE, UFUNCS, Kind, Value
 from chainrule.lower.numpy_code import Code
 from chainrule.lower.numpy_expression import Expressions, literal
 

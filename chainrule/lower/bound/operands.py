@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isnan
 
-from chainrule.lower.bound_memory import Layout, Store
-from chainrule.lower.bound_values import FREE, Value
+from chainrule.lower.bound.memory import Layout, Store
+from chainrule.lower.bound.values import FREE, Value
 from chainrule.lower.identifiers import Identifiers
 
 _RESERVED = ("np", "dtype", "bind", "look", "step", "check", "grads", "blocks", "block", "i", "n")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chainrule.lower.bound_tape import Tape
-from chainrule.lower.bound_values import FREE, SMALL, Value
+from chainrule.lower.bound.tape import Tape
+from chainrule.lower.bound.values import FREE, SMALL, Value
 
 
 def live(outputs: Iterable[Value]) -> list[Value]:

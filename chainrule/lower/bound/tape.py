@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from chainrule.lower.bound_values import SMALL, TESTS, Kind, Value
+from chainrule.lower.bound.values import SMALL, TESTS, Kind, Value
 
 _FOLDED: dict[str, Callable[[float, float], float]] = {
     "add": lambda a, b: a + b,

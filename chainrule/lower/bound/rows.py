@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from chainrule.core.expr import Apply
 from chainrule.core.shape import Dim, Shape
-from chainrule.lower.bound_tape import Tape
-from chainrule.lower.bound_values import Value
+from chainrule.lower.bound.tape import Tape
+from chainrule.lower.bound.values import Value
 
 # The least normal number, and the distance of 1 to the number below it.
 LIMITS = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chainrule.lower.bound_memory import Layout, Parts
-from chainrule.lower.bound_operands import Operands
-from chainrule.lower.bound_page import check_lines, chunks, folded, header, listed, step_head
-from chainrule.lower.bound_values import FREE, SMALL, UFUNCS, Value
+from chainrule.lower.bound.memory import Layout, Parts
+from chainrule.lower.bound.operands import Operands
+from chainrule.lower.bound.page import check_lines, chunks, folded, header, listed, step_head
+from chainrule.lower.bound.values import FREE, SMALL, UFUNCS, Value
 from chainrule.lower.helpers import helper_texts
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}

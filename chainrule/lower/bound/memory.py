@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
-from chainrule.lower.bound_factors import live
-from chainrule.lower.bound_values import FREE, UFUNCS, Kind, Value
+from chainrule.lower.bound.factors import live
+from chainrule.lower.bound.values import FREE, UFUNCS, Kind, Value
 
 # ---- order
 
