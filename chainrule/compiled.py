@@ -260,7 +260,23 @@ def compile(
     latex_input: bool | None = None,
     strict: bool = False,
 ) -> GradientFunction:
-    """Gradient code of a program."""
+    """Gradient code of a program: NumPy, readable, self-contained.
+
+    Args:
+        source: a text in the language or in LaTeX, a parsed program, a network, an expression.
+        wrt: the variables, as `"W, b"` or a list; by default every free name.
+        dtype: `float32` or `float64`; None: that of the arrays it is called with.
+        mode: `gradient`; `jacobian`, also of a vector output; `hvp`, the Hessian times a direction.
+        latex_input, strict: as in `chainrule.derive`.
+
+    Raises:
+        ChainruleError: the text cannot be read, or the output does not fit the mode.
+
+    >>> import numpy as np
+    >>> step = compile("x: vector(n); A: matrix(n, n); x' @ A @ x", wrt=["x"])
+    >>> step(x=np.array([1.0, 2.0]), A=np.eye(2))
+    (5.0, {'x': array([2., 4.])})
+    """
     program = program_of(source, latex_input, strict)
     if dtype is not None and dtype not in DTYPES:
         raise UsageError(f"dtype {dtype!r}", hint="float32 or float64")

@@ -19,6 +19,7 @@ Names = str | Sequence[str] | Sequence[Expr] | Expr
 
 def program_of(source: Source, latex_input: bool | None, strict: bool) -> Program:
     """What is given as a program, whatever form it has."""
+    source = getattr(source, "program", source)  # of a network, of compiled code
     if isinstance(source, Program):
         return source
     if isinstance(source, str):

@@ -398,3 +398,17 @@ def test_a_matrix_without_inverse_is_refused() -> None:
     step = cr.compile("S: matrix(n, n)\nsum(inv(S))", "S")
     with pytest.raises(DomainError, match="no inverse"):
         step(S=np.zeros((2, 2)))
+
+
+def test_a_variable_that_nothing_depends_on_has_a_gradient_of_zeros() -> None:
+    step = cr.compile("x: vector(n); A: matrix(n, n); sum(A)", wrt=["x", "A"])
+    value, grads = step(x=np.ones(2), A=np.eye(2))
+    assert value == 2
+    assert grads["x"].tolist() == [0, 0]
+    assert grads["A"].tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_network_is_compiled_as_its_program() -> None:
+    net = cr.mlp([2, 3, 1], loss="mse", activation="tanh")
+    step = cr.compile(net, list(net.parameters), dtype="float64")
+    assert step.source == net.compile("float64").source

@@ -92,7 +92,7 @@ def lower(
             hint="leave out the order, and ask for mode='hvp'",
         )
     written = statements_of(program)
-    inputs = inputs_of(program, written.values())
+    inputs = inputs_of(program, written.values(), wrt)
     by_name = {s.name: s for s in inputs}
     check_variables(program, wrt, by_name)
     kept = dict(written)
@@ -186,9 +186,11 @@ def statements_of(program: Program) -> dict[str, Expr]:
     return written
 
 
-def inputs_of(program: Program, roots: Iterable[Expr]) -> list[Sym]:
+def inputs_of(program: Program, roots: Iterable[Expr], wrt: Sequence[str]) -> list[Sym]:
     """The symbols that need a value: no dimensions, whose sizes are read off the arrays."""
     found = free_symbols(roots)
+    # What is asked for by name is an input even where nothing depends on it.
+    found += [s for n in wrt if n in program.declared and (s := program.symbol(n)) not in found]
     sized = {s.name for s in found if s.shape}
     dims = set(program.dimensions) - sized
     order = {name: i for i, name in enumerate(program.declared)}

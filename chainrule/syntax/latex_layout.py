@@ -80,7 +80,7 @@ class Layout:
             if begins:
                 self.environments.append(kind)
             elif not self._inside(kind):
-                raise self._error(token, f"`{token.text}` closes nothing", "leave it out")
+                raise self._error(token, f"`{token.text}` closes nothing", "leave it out, or open it")
             else:
                 self.environments.pop()
                 if self.out[-1].kind == "COMMA":

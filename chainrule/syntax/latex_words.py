@@ -97,7 +97,6 @@ HINTS = {
     "intercal": r"a transpose is an exponent: X^\top",
     "otimes": r"of two vectors write \operatorname{outer}(u, v)",
     "nabla": "write the expression alone: several variables give a gradient",
-    "mathbb": r"ones are written \mathbf{1}_{n}",
     "mathbf": r"write \mathbf{x}",
     "prod": "write all factors out",
     "infty": "infinity is not a number here",

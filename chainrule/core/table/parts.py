@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 from chainrule.core.arithmetic import add, size
@@ -133,26 +135,27 @@ def _concat_shape(axis: Expr, *parts: Expr) -> Shape:
 def _concat_map(node: Apply, slot: int) -> LinMap:
     if slot == 0:
         return Zero((), node.shape)
+    return Place(node.args[slot].shape, node.shape, axis_of(node.args[0]), _starts(node)[slot - 1])
+
+
+@lru_cache(maxsize=2)
+def _starts(node: Apply) -> tuple[Expr, ...]:
+    """Where each part begins, once for all slots of a node."""
     along = axis_of(node.args[0])
-    low: Expr = ZERO
-    for part in node.args[1:slot]:
-        low = add(low, size(part.shape[along]))
-    return Place(node.args[slot].shape, node.shape, along, low)
+    sizes = (size(part.shape[along]) for part in node.args[1:-1])
+    return tuple(accumulate(sizes, add, initial=ZERO))
 
 
 def _joined(_: Any, axis: Any, *parts: Any) -> Any:
-    out, along = parts[0], int(axis)
-    for part in parts[1:]:
-        longer = [
-            n + (m if i == along else 0)
-            for i, (n, m) in enumerate(zip(out.shape, part.shape, strict=True))
-        ]
-        joined = _resized(out, longer)
-        joined[
-            tuple(slice(n, None) if i == along else slice(None) for i, n in enumerate(out.shape))
-        ] = part
-        out = joined
-    return out
+    along, shape = int(axis), list(parts[0].shape)
+    shape[along] = sum(part.shape[along] for part in parts)
+    joined = _resized(parts[0], shape)
+    start = 0
+    for part in parts:
+        stop = start + part.shape[along]
+        joined[(slice(None),) * along + (slice(start, stop),)] = part
+        start = stop
+    return joined
 
 
 def _resized(a: Any, shape: Sequence[int]) -> Any:
