@@ -597,3 +597,12 @@ def test_answers_take_milliseconds() -> None:
     for _, _, answer, _ in [a for a in ANSWERS if a[0] == SQUARES]:
         cr.check(SQUARES, answer, "w")
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("program", [
+    "X: matrix(m, n); ln(det(X' @ X))",
+    "X: matrix(m, n); ln(det(X @ X'))",
+    "X: matrix(m, n); y: vector(m); y' @ X @ inv(X' @ X) @ X' @ y",
+])  # fmt: skip
+def test_sizes_leave_inverses_of_products_their_rank(program: str) -> None:
+    assert cr.derive(program, "X", verify="numeric").verification.status == "verified"

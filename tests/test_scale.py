@@ -17,8 +17,10 @@ from typing import Any
 import mpmath
 import pytest
 
+import chainrule as cr
 from chainrule import symbolic as sym
-from chainrule.core import interning
+from chainrule.core import interning, ops
+from chainrule.core.accumulate import edge
 from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, SUB, add, div, mul, neg, power, sub
 from chainrule.core.expr import (
     Apply,
@@ -34,6 +36,7 @@ from chainrule.core.expr import (
     symbol,
     topological,
 )
+from chainrule.core.program import Program
 from chainrule.derivation import backward
 
 DEEP = 100_000
@@ -382,3 +385,71 @@ def test_adjoints_of_a_wide_fan() -> None:
         y = y + sym.sin(x * i)
     (slope,) = backward.gradient(y, [x])
     assert sym.count_operations(slope) <= 20_000 * 4
+
+
+# ---- programs: read, derived, printed, compiled
+
+
+def squarings(n: int) -> Program:
+    x = symbol("x")
+    y: Expr = x
+    for _ in range(n):
+        y = apply(ADD, apply(MUL, y, y), x)
+    return Program("", (("y", y),), ("y",))
+
+
+def test_ten_thousand_squarings_are_derived_counted_and_compiled() -> None:
+    """y = y y + x, 10,000 times: paths by the exact recurrence, code by the value it gives."""
+    n = 10_000
+    program = squarings(n)
+    found = cr.derive(program, verify="off")
+    paths = 1
+    for _ in range(n):
+        paths = 2 * paths + 1
+    assert found.data.path_count == {"y": {"x": paths}}
+    assert sym.count_operations([found.data.functions[0]]) == 2 * n
+    step = cr.compile(program)
+    at = -0.7
+    value, slope = at, 1.0
+    for _ in range(n):
+        value, slope = value * value + at, 2 * value * slope + 1
+    got, grads = step(x=at)
+    assert got == pytest.approx(value, rel=1e-9)
+    assert grads["x"] == pytest.approx(slope, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        lambda p: cr.derive(p, verify="off"),
+        lambda p: cr.compile(p).source,
+        lambda p: str(cr.derive(p, verify="off")),
+        lambda p: cr.derive(p, verify="off").latex(),
+    ],
+    ids=["derive", "compile", "text", "latex"],
+)
+def test_time_of_a_program_grows_with_it(stage: Callable[[Program], object]) -> None:
+    def seconds(n: int) -> float:
+        program = squarings(n)
+        start = time.process_time()
+        stage(program)
+        return time.process_time() - start
+
+    seconds(20)
+    assert seconds(800) < 8 * 3 * min(seconds(100), seconds(100))  # 64 times if quadratic
+
+
+def test_parts_of_a_long_concatenation_are_placed_once() -> None:
+    """Every part's place was once the sum of all sizes before it, each time anew."""
+    x = symbol("x", ("n",))
+    row = ops.lookup("concat")
+
+    def seconds(n: int) -> float:
+        y = apply(row, const(0), *[x] * n)
+        start = time.process_time()
+        maps = [edge(y, slot) for slot in range(1, n + 1)]
+        assert repr(maps[2].low) == "add(n, n)"
+        return time.process_time() - start
+
+    seconds(10)
+    assert seconds(1_600) < 8 * 4 * min(seconds(200), seconds(200))

@@ -281,6 +281,10 @@ LATEX = [
     (r"x y^\top A", "matmul(outer(x, y), A)"),
     (r"\begin{bmatrix} x \\ b \\ \end{bmatrix}", "concat(0, x, b)"),
     (r"\begin{pmatrix} A & A \end{pmatrix}", "concat(1, A, A)"),
+    (
+        r"\begin{bmatrix} x \\ \begin{bmatrix} x \\ b \end{bmatrix} \end{bmatrix}",
+        "concat(0, x, concat(0, x, b))",
+    ),
     (r"\operatorname{mean}_{\mathrm{axis}\ 1}\left(X\right)", "mean(X, 1)"),
     (r"\mathbf{x}[0] X\left[1, 0\right]", "mul(index(x, 0), index(X, 1, 0))"),
     (r"X[:, 1]", "index(transpose(X), 1)"),

@@ -41,6 +41,7 @@ def small_sizes(roots: Sequence[Expr], smallest: int = 3) -> dict[str, int] | No
     nodes = topological(roots)
     dims = list(dict.fromkeys(n for node in nodes for dim in node.shape for n in affine(dim) if n))
     places = [n for n in dict.fromkeys(_place_names(nodes)) if n not in dims]
+    possible: dict[str, int] | None = None
     for attempt in range(_TRIES):
         draw = Random(attempt)
         wide = [smallest + i % 3 + attempt // 4 for i in range(len(dims))]
@@ -50,8 +51,10 @@ def small_sizes(roots: Sequence[Expr], smallest: int = 3) -> dict[str, int] | No
         # As places: ends of ranges grow from left to right.
         sizes |= {n: i + draw.randrange(2 + attempt // 8) for i, n in enumerate(places)}
         if _possible(nodes, sizes):
-            return sizes
-    return None
+            if _regular(nodes, sizes):
+                return sizes
+            possible = possible or sizes
+    return possible
 
 
 def _place_names(nodes: Iterable[Expr]) -> Iterator[str]:
@@ -73,6 +76,28 @@ def _possible(nodes: Sequence[Expr], sizes: Mapping[str, int]) -> bool:
                 return False
         elif any(not 0 <= a < b <= n for a, b, n in zip(at[::2], at[1::2], lengths, strict=True)):
             return False
+    return True
+
+
+def _regular(nodes: Sequence[Expr], sizes: Mapping[str, int]) -> bool:
+    """Whether matrices that are inverted can have full rank: X' X, where X is tall."""
+    ranks: dict[Expr, int] = {}
+    for node in nodes:
+        lengths = [size_of(dim, sizes) for dim in node.shape]
+        of = [ranks[a] for a in node.args if len(a.shape) == 2]
+        rank = min(lengths, default=1)
+        if isinstance(node, Apply) and len(lengths) == 2:
+            if node.op.name in ("matmul", "transpose", "neg"):
+                rank = min(rank, *of) if len(of) == len(node.args) else min(rank, 1)
+            elif node.op.name == "outer":
+                rank = 1
+            elif node.op.name in ("add", "sub") and len(of) == 2:
+                rank = min(rank, sum(of))
+        ranks[node] = rank
+        if isinstance(node, Apply) and node.op.name in ("inv", "det"):
+            (matrix,) = node.args
+            if ranks[matrix] < size_of(matrix.shape[0], sizes):
+                return False
     return True
 
 

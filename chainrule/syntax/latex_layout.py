@@ -80,7 +80,9 @@ class Layout:
             if begins:
                 self.environments.append(kind)
             elif not self._inside(kind):
-                raise self._error(token, f"`{token.text}` closes nothing", "leave it out, or open it")
+                raise self._error(
+                    token, f"`{token.text}` closes nothing", "leave it out, or open it"
+                )
             else:
                 self.environments.pop()
                 if self.out[-1].kind == "COMMA":
@@ -109,6 +111,12 @@ class Layout:
             self._emit("OPEN", token, "(")
             return
         signs = self.parted.pop()
+        if not signs:
+            raise self._error(
+                token,
+                "a matrix joins two arrays or more",
+                r"write outputs as [e_1, e_2]; cases as \begin{cases}",
+            )
         if len(signs) > 1:
             raise self._error(
                 token,
@@ -125,7 +133,7 @@ class Layout:
             self._emit("SEPARATOR", token, "\n")
         elif self.out[-1].kind != "COMMA":
             self._emit("COMMA", token, token.text)
-            if self._inside("matrix") and self._kind() != "ENVIRONMENT":
+            if self._inside("matrix") and not self._next().startswith("\\end"):
                 self.parted[-1].add(token.text)
 
     def _ampersand(self, token: Token) -> None:
