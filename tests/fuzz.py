@@ -26,7 +26,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import count as count_up
 from pathlib import Path
 from types import FrameType
@@ -120,7 +120,7 @@ def compile(text: str, program: Program, answer: str) -> None:
 
 
 Target = Callable[[str, Program, str], None]
-TARGETS: Mapping[str, Target] = {
+TARGETS: dict[str, Target] = {
     f.__name__: f for f in (parse, latex, derive, faces, verify, check, compile)
 }
 EVERY = {

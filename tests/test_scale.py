@@ -452,4 +452,4 @@ def test_parts_of_a_long_concatenation_are_placed_once() -> None:
         return time.process_time() - start
 
     seconds(10)
-    assert seconds(1_600) < 8 * 4 * min(seconds(200), seconds(200))
+    assert seconds(1_600) < 1  # it was more than five seconds
