@@ -216,7 +216,7 @@ MATHEMATICS = (
     ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.AugAssign,
     ast.Expr, ast.Name, ast.Load, ast.Store, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator,
     ast.unaryop, ast.Compare, ast.cmpop, ast.Call, ast.keyword, ast.Attribute, ast.Subscript,
-    ast.Slice, ast.Tuple, ast.List, ast.Dict, ast.If, ast.Raise, ast.JoinedStr,
+    ast.Slice, ast.Starred, ast.Tuple, ast.List, ast.Dict, ast.If, ast.Raise, ast.JoinedStr,
     ast.FormattedValue, ast.Import, ast.ImportFrom, ast.alias, ast.For, ast.BoolOp, ast.boolop,
     ast.IfExp, ast.AnnAssign, ast.With, ast.withitem, ast.GeneratorExp, ast.comprehension,
     ast.ListComp, ast.Assert,
