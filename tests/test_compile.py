@@ -19,7 +19,7 @@ from chainrule import cli
 from chainrule.checking.array_values import evaluate
 from chainrule.checking.numbers import context
 from chainrule.compiled import GradientFunction
-from chainrule.core.errors import UnsupportedError
+from chainrule.core.errors import DomainError, UnsupportedError
 from chainrule.core.expr import Sym, apply, free_symbols, symbol, topological
 from chainrule.core.ops import lookup
 from chainrule.core.program import Program
