@@ -48,6 +48,13 @@ EXAMPLES = [
     ("u: vector(n); tanh(u)", "u", "diag(1 - tanh(u)^2)"),
     ("w: vector(n); x: vector(n); sum(w .* x)", "w", "x"),
     ("u: vector(m); h: vector(m); u' @ h", "h", "u"),
+    ("X: matrix(m, n); v: vector(m); v' @ sum(X, axis=1)", "X", "outer(v, ones(n))"),
+    (
+        "A: matrix(m, n); s: vector(n); x: vector(m); norm(x - A @ s)^2",
+        "s",
+        "-2*(A' @ (x - A @ s))",
+    ),
+    ("X: matrix(n, n); tr(expm(X))", "X", "expm(X')"),
     (
         "w: vector(n); x: vector(n); b: scalar; max(0, w @ x + b)",
         "w, b",

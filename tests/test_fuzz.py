@@ -32,6 +32,8 @@ def test_mutants_give_a_result_or_an_error_that_says_what_to_mend(seed: int) -> 
 
 
 def test_a_crash_and_a_hang_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert issubclass(fuzz.cr.ChainruleError, Exception)  # loads what is loaded on first use
+
     def broken(text: str, program: object, answer: str) -> None:
         while text == "hang":
             pass

@@ -221,6 +221,7 @@ MATHEMATICS = (
     ast.IfExp, ast.AnnAssign, ast.With, ast.withitem, ast.GeneratorExp, ast.comprehension,
     ast.ListComp, ast.Assert,
 )  # fmt: skip
+BUILTINS = {"float", "int", "len", "map", "range", "zip", "isinstance", "ValueError", "TypeError"}
 IMPORTS = ("import numpy as np", "from numpy.typing import NDArray")
 PROGRAM = "; ".join(
     [*(f"{n}: matrix(lambda, np)" for n in NAMES if n not in ("lambda", "np")),
@@ -245,17 +246,7 @@ def test_generated_code_is_mathematics_and_nothing_else() -> None:
         elif isinstance(node, ast.Call):
             called = node.func
             if isinstance(called, ast.Name):
-                known = {
-                    "float",
-                    "len",
-                    "map",
-                    "range",
-                    "zip",
-                    "isinstance",
-                    "ValueError",
-                    "TypeError",
-                }
-                assert called.id in defined | known, called.id
+                assert called.id in defined | BUILTINS, called.id
             else:
                 assert isinstance(called, ast.Attribute)
                 assert "np.lib" not in ast.unparse(called)

@@ -251,10 +251,10 @@ class Module:
             return self._batched_comments(line, body)
         shape = self._shape(s.node.shape)
         formula = self.text(line.mathematics)
-        if s.of is None:
+        of = self._called(s.of, body)
+        if not of:
             return [f"{shape}  {formula}".strip(), shape]
-        of = self.names.of.get(s.of)
-        by = self._derivative(of or f"({self.text(body.formulas[s.of])})", line)
+        by = self._derivative(of, line)
         return [f"{shape}  {by} = {formula}".strip(), f"{shape}  {by}".strip(), shape]
 
     def _batched_comments(self, line: Line, body: Body) -> list[str]:
@@ -265,10 +265,14 @@ class Module:
         shape = tuple_text([front, *(self._dim(d) for d in s.node.shape)])
         if body.code_of(s.node).diagonal:
             shape = f"diagonal of {shape}"
-        if s.of is None:
-            return [shape]
-        of = self.names.of.get(s.of) or f"({self.text(body.formulas[s.of])})"
-        return [f"{shape}  {self._derivative(of, line)}", shape]
+        of = self._called(s.of, body)
+        return [f"{shape}  {self._derivative(of, line)}", shape] if of else [shape]
+
+    def _called(self, node: Expr | None, body: Body) -> str:
+        """A node by its name or its formula; empty where no line has it, as it was folded away."""
+        if node is None or (node not in self.names.of and node not in body.formulas):
+            return ""
+        return self.names.of.get(node) or f"({self.text(body.formulas[node])})"
 
     def _returned(
         self, body: Body, ys: Sequence[Expr], grads: Mapping[str, Expr],

@@ -231,7 +231,8 @@ def _refuse_derivatives(tokens: Sequence[Token], scope: Scope) -> None:
     if "EQUALS" not in kinds:
         return
     place = kinds.index("EQUALS")
-    primed = kinds[:2] == ["NAME", "PRIME"]
+    called = kinds[2:5] == ["OPEN", "NAME", "CLOSE"]
+    primed = kinds[:2] == ["NAME", "PRIME"] and place == (5 if called else 2)
     quotient = tokens[0].kind in ("NAME", "PARTIAL", "FRACTION") and leibniz(tokens, 0, scope)
     if primed or (quotient and quotient[1] == place):
         written = scope.source[tokens[0].start : tokens[place - 1].end]

@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cases import chain, mlp, squaring
-from harness import Result, log, once, peak, pin, setting, show_time, table
+from harness import Result, Skip, log, once, peak, pin, setting, show_time, table
 
 import chainrule as cr
 from chainrule import symbolic
@@ -30,6 +30,7 @@ from chainrule.core.expr import ONE, Apply, Expr, apply, symbol, topological
 from chainrule.core.program import Program
 from chainrule.derivation.paths import Graph
 from chainrule.derivation.steps import Edge
+from chainrule.syntax.lexer import LONGEST_TEXT
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
@@ -87,6 +88,8 @@ def text_of(case: str, nodes: int) -> str:
 
 def parse(case: str, nodes: int) -> Callable[[], Any]:
     text = text_of(case, nodes)
+    if len(text) > LONGEST_TEXT:
+        raise Skip(f"over {LONGEST_TEXT:,} characters")
     return lambda: cr.parse(text)
 
 
@@ -186,23 +189,28 @@ def main() -> None:
     args = parser.parse_args()
     pin()
     print(setting("chainrule"))
-    rows = []
+    header = ["case", "stage", *(f"{n:,} nodes" for n in SIZES), "slopes"]
+    print(table(header, []))
     for case in args.case.split(","):
         for stage in args.stage.split(","):
-            seconds: list[float] = []
-            cells = [case, stage]
+            results = []
             for nodes in (n for n in SIZES if n <= args.most):
-                found = once(measure, stage, case, nodes, timeout=args.timeout)
-                log(stage, case, nodes, found)
-                if "skip" in found:
-                    cells.append(found["skip"])
+                results.append(once(measure, stage, case, nodes, timeout=args.timeout))
+                log(stage, case, nodes, results[-1])
+                if "skip" in results[-1]:
                     break
-                shown = f"{show_time(found['total'])}, {found['total'] / nodes * 1e6:.3g} µs"
-                cells.append(f"{shown}, {found['bytes'] / nodes:.0f} B")
-                seconds.append(found["total"])
-            slopes = [f"{b / a:.3g}" for a, b in pairwise(seconds)]
-            rows.append([*cells, *["–"] * (2 + len(SIZES) - len(cells)), ", ".join(slopes)])
-    print(table(["case", "stage", *(f"{n:,} nodes" for n in SIZES), "slopes"], rows))
+            row = [case, stage, *map(shown, SIZES, results), *["–"] * (len(SIZES) - len(results))]
+            times = [r["total"] for r in results if "total" in r]
+            row.append(", ".join(f"{b / a:.3g}" for a, b in pairwise(times)))
+            print(table(row, []).splitlines()[0], flush=True)
+
+
+def shown(nodes: int, result: Result) -> str:
+    """Time, time a node, bytes a node; or why there is none."""
+    if "skip" in result:
+        return str(result["skip"])
+    seconds, a_node = result["total"], result["total"] / nodes
+    return f"{show_time(seconds)}, {a_node * 1e6:.3g} µs, {result['bytes'] / nodes:.0f} B"
 
 
 if __name__ == "__main__":

@@ -97,6 +97,8 @@ class Products:
             case "trace":
                 factor, rest = factored(args[0])
                 return mul(factor, self.trace(rest))
+            case "expm_frechet":
+                return arrays.frechet(*args)
         return same
 
     def trace(self, node: Expr) -> Expr:

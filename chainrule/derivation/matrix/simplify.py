@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chainrule.core.expr import Apply, Expr, apply, free_symbols, topological
+from chainrule.core.arithmetic import ADD, MUL, add, mul, neg
+from chainrule.core.expr import Apply, Const, Expr, apply, const, fold, free_symbols, topological
 from chainrule.core.shape import dimension_names
 from chainrule.derivation.domain import plain
 from chainrule.derivation.matrix.regions import Regions, entrywise
@@ -66,7 +67,10 @@ class ArraySimplifier:
             elif firings:
                 firings[-1] = replace(firings[-1], after=after)
             seen.append(after)
-        return Simplified(seen[-1], tuple(firings))
+        result = _signed(seen[-1])
+        if firings:
+            firings[-1] = replace(firings[-1], after=result)
+        return Simplified(result, tuple(firings))
 
 
 def _walk(root: Expr, products: Rules) -> Expr:
@@ -79,6 +83,20 @@ def _walk(root: Expr, products: Rules) -> Expr:
         else:
             done[node] = products.visit(node, [products.simple(done[a]) for a in node.args])
     return products.simple(done[root])
+
+
+def _signed(root: Expr) -> Expr:
+    """(-2) X as -(2 X), which is written -2 X."""
+
+    def visit(node: Expr, args: list[Expr]) -> Expr:
+        if node.op is MUL and node.shape and isinstance(args[0], Const) and args[0].value < 0:
+            return neg(mul(const(-args[0].value, args[0].decimal), args[1]))
+        if node.op is ADD:
+            return add(*args)
+        return apply(node.op, *args) if isinstance(node, Apply) else node
+
+    (signed,) = fold([root], visit)
+    return signed
 
 
 def _lost(before: Expr, after: Expr) -> dict[Expr, None]:
