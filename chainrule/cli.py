@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 import chainrule
 
 _FORMATS = ("text", "latex", "markdown", "html", "json", "python")
-_ENDINGS = {".tex": "latex", ".md": "markdown", ".json": "json", ".txt": "text", ".html": "html"}
+_ENDINGS = {
+    ".tex": "latex", ".md": "markdown", ".json": "json", ".txt": "text", ".html": "html",
+    ".py": "python",
+}  # fmt: skip
 _LATER = {
     "graph": "the computation graph as a picture",
     "worksheet": "worksheets",
@@ -242,10 +245,6 @@ def _guarded(arguments: list[str]) -> list[str]:
 
 def _derive(args: argparse.Namespace) -> int:
     form = args.format or _ENDINGS.get(os.path.splitext(args.output)[1].lower(), "text")
-    if form == "python":
-        raise chainrule.UsageError(
-            "--format python: not yet", hint="text, latex, markdown, html and json are there"
-        )
     source = _source(args.expression)
     derivation = chainrule.derive(
         source, args.wrt, at=args.at, order=args.order, granularity=args.granularity,
@@ -257,15 +256,28 @@ def _derive(args: argparse.Namespace) -> int:
         # The derivation is on screen before the oracles, which are slow to load, have spoken.
         derivation.show(sys.stdout)
     else:
-        shown = {
+        faces: dict[str, Callable[[], str]] = {
             "text": derivation.__str__,
             "latex": lambda: derivation.latex(fragment=args.fragment),
             "markdown": derivation.markdown,
             "html": derivation.html,
             "json": derivation.json,
-        }[form]()
+            "python": lambda: _code(args, derivation),
+        }
+        shown = faces[form]()
         _write(shown if shown.endswith("\n") else shown + "\n", args.output)
     return 1 if derivation.verification.status == "failed" else 0
+
+
+def _code(args: argparse.Namespace, derivation: chainrule.Derivation) -> str:
+    """NumPy code for what was derived."""
+    if args.order > 1 or args.jvp or args.vjp:
+        raise chainrule.UsageError(
+            "--format python is for first derivatives", hint="see chainrule compile --mode hvp"
+        )
+    scalar = len(derivation.data.outputs) == 1 and not derivation.data.functions[0].shape
+    program, variables = derivation.data.program, list(derivation.data.variables)
+    return chainrule.compile(program, variables, mode="gradient" if scalar else "jacobian").source
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -321,7 +333,7 @@ def _compile(args: argparse.Namespace) -> int:
 
 
 def _network(args: argparse.Namespace) -> int:
-    endings = {**_ENDINGS, ".chain": "chain", ".py": "python"}
+    endings = {**_ENDINGS, ".chain": "chain"}
     form = args.format or endings.get(os.path.splitext(args.output)[1].lower(), "text")
     activations = args.activation.split(",") if "," in args.activation else args.activation
     sizes = args.sizes.replace(",", "-").split("-")

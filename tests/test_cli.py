@@ -131,3 +131,20 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ["bash", "-c", command], capture_output=True, check=False, env=dict(os.environ)
     )
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize(("program", "function"), [
+    ("x*exp(x^2)", "value_and_grad"),
+    ("[x*y, x + y]", "value_and_jacobian"),
+    ("A: matrix(m, n); x: vector(n); sum(tanh(A @ x))", "value_and_grad"),
+])  # fmt: skip
+def test_a_derivation_as_code(
+    program: str, function: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["derive", program, "--format", "python", "--verify", "off"]) == 0
+    assert f"def {function}(" in capsys.readouterr().out
+
+
+def test_code_is_for_first_derivatives(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", "x^2", "--format", "python", "--order", "2"]) == 2
+    assert "compile --mode hvp" in capsys.readouterr().err
