@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.core.arithmetic import add, reciprocal, relation
-from chainrule.core.expr import ONE, ZERO, Apply, Const, Expr, apply, topological
+from chainrule.core.expr import ONE, ZERO, Apply, Const, Expr, apply, free_symbols, topological
 from chainrule.core.intervals import NONNEGATIVE, Interval, hull, negated
 from chainrule.core.ops import Kink, Operator, register
 from chainrule.core.table.rows import unary
@@ -154,17 +154,18 @@ def _case_partial(node: Apply, slot: int) -> Expr:
     """The slope of the branch at `slot`, 1 where it is chosen; conditions have slope 0.
 
     A branch `if a == b` holds on no interval, so it gives no slope: the branches around it
-    do. Likewise `a != b` holds wherever a slope is asked for.
+    do. Likewise `a != b` holds wherever a slope is asked for. Between numbers either is
+    settled once for all.
     """
     pairs = [(i, node.args[i + 1]) for i in range(0, len(node.args) - 1, 2)]
     chosen: list[Expr] = []
     for i, condition in pairs:
         sign = condition.op.name if isinstance(condition, Apply) else ""
         own = ONE if i == slot else ZERO
-        if sign == "!=":
-            return cases(*chosen, own)
-        if sign != "==":
+        if sign not in ("==", "!=") or not free_symbols([condition]):
             chosen += [own, condition]
+        elif sign == "!=":
+            return cases(*chosen, own)
     if len(node.args) % 2:
         chosen.append(ONE if slot == len(node.args) - 1 else ZERO)
     return cases(*chosen) if chosen else ZERO
