@@ -39,6 +39,7 @@ TESTS = Path(__file__).parent
 KEPT = TESTS / "cases" / "fuzz.txt"
 SPLIT = "\x1e"
 SECONDS = 2.0  # of processor time, for one target
+MOST_BROKEN = 20  # in a run, which ends then
 MEMORY = 500 << 20  # above what the process has at its start
 
 _DICTIONARY = """
@@ -257,6 +258,9 @@ class Run:
         self.broken += len(broken)
         for name, trace in broken:
             keep(text, name, trace)
+        if self.broken >= MOST_BROKEN:  # one cause, most likely, and nothing more to learn
+            print(json.dumps(self.report()), file=sys.stderr, flush=True)
+            sys.exit(f"{self.broken} inputs broke something")
         return bool(done["parse: done"])
 
     def report(self) -> dict[str, object]:

@@ -213,7 +213,11 @@ def test_random_programs_agree_with_the_interpreter(expression: Any) -> None:
         declared={s.name: s.shape for s in (*leaves, *carriers)},
     )  # fmt: skip
     # Of a singular matrix, rounding alone says which sign the determinant has.
-    dets = [n for n in topological([expression]) if n.op is not None and n.op.name == "det"]
+    dets = [
+        apply(lookup("det"), *n.args)
+        for n in topological([expression])
+        if n.op is not None and n.op.name in ("det", "inv")
+    ]
     assume(all(abs(d) > 1e-3 for d in evaluate(dets, values, sizes, context(40))))
     with np.errstate(all="ignore"):
         try:

@@ -148,6 +148,24 @@ def test_thousands_of_names() -> None:
         assert "def value_and_grad" in cr.compile(program, ["x7"]).source
 
 
+@pytest.mark.parametrize("piece", ["π", "x", "erf", "sin", "xπ", "x_1", r"\pi ", "x'", "f ", "|x"])
+def test_long_runs_are_read_in_one_pass(piece: str) -> None:
+    """Each letter of LaTeX once looked through all letters after it for a function's name."""
+    for latex in (False, True):
+        with bounded(4):
+            try:
+                cr.parse(piece * 4000, latex=latex)
+            except cr.ChainruleError as error:
+                assert error.message
+
+
+@pytest.mark.parametrize("text", ["\\begin{\n} x \\end{cases", "\\begin{a\nb} x"])
+def test_messages_are_one_line_whatever_they_quote(text: str) -> None:
+    with pytest.raises(cr.ChainruleError) as caught:
+        cr.parse(text, latex=True)
+    assert "\n" not in caught.value.message
+
+
 # ---- letters
 
 LETTERS = {
@@ -405,3 +423,19 @@ def test_an_answer_without_time_is_undecided_and_says_so() -> None:
     assert arrays.status == "undecided" and arrays.data.problem == "time"
     with pytest.raises(cr.UsageError, match="timeout"):
         cr.check("x^2", "2*x", timeout=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "slope"),
+    [("x*gelu(1)", 0.8413447460685429), ("d/dx -x^2*D*y/(-1)", None), ("d/-1 x^2D*y", None)],
+)
+def test_constants_and_signs_in_generated_code(text: str, slope: float | None) -> None:
+    """A row that only code has, of a constant; a quotient by -1 that is folded away."""
+    step = cr.compile(text)
+    values = {s.name: 1.5 for s in step.schedule.lowered.inputs}
+    _, grads = step(**values)
+    exact = cr.derive(text, verify="off")(**values)
+    expected = exact if isinstance(exact, dict) else {step.wrt[0]: exact}
+    for name, value in expected.items():
+        assert float(grads[name]) == pytest.approx(float(value), rel=1e-12)
+    assert slope is None or grads["x"] == pytest.approx(slope, rel=1e-12)

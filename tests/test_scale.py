@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import json
 import pickle
 import signal
 import sys
@@ -38,6 +39,7 @@ from chainrule.core.expr import (
 )
 from chainrule.core.program import Program
 from chainrule.derivation import backward
+from chainrule.render import json_io
 
 DEEP = 100_000
 
@@ -453,3 +455,15 @@ def test_parts_of_a_long_concatenation_are_placed_once() -> None:
 
     seconds(10)
     assert seconds(1_600) < 1  # it was more than five seconds
+
+
+def test_path_counts_longer_than_python_writes_integers() -> None:
+    """2^20,000 has 6,021 digits; Python refuses to write more than 4,300."""
+    found = cr.derive(squarings(20_000), verify="off")
+    paths = 2**20_000 + 2**20_000 - 1
+    assert found.data.path_count["y"]["x"] == paths
+    assert "there are about 10^6020 paths" in found.data.remarks[0]
+    written = {"y": {"x": json_io._exact(paths)}}
+    digits = json.loads(json.dumps(written))["y"]["x"]
+    assert len(digits) == 6021 and int(digits[-9:]) == paths % 10**9
+    assert json_io._exact(2**300) == 2**300

@@ -46,6 +46,7 @@ class ChainruleError(Exception):
     def __init__(
         self, message: str, span: Span | None = None, source: str = "", hint: str = ""
     ) -> None:
+        message = " ".join(message.split("\n"))  # what it quotes may go over lines
         super().__init__(message)
         self.message, self.span, self.source, self.hint = message, span, source, hint
         start = min(span.start, len(source)) if span else 0

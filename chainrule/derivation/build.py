@@ -12,6 +12,7 @@ from chainrule.core.shape import dimension_names
 from chainrule.derivation import matrix
 from chainrule.derivation.combine import Point, Stage, sum_of, transpose
 from chainrule.derivation.domain import ledger
+from chainrule.derivation.paths import spelled
 from chainrule.derivation.simplify import Simplifier
 from chainrule.derivation.steps import (
     Derivation,
@@ -240,7 +241,7 @@ def _first_order(
     if style == "paths" and count > budget:
         style = "backprop"
         remarks.append(
-            f"there are {count:,} paths, more than the {budget} that are multiplied out: "
+            f"there are {spelled(count)} paths, more than the {budget} that are multiplied out: "
             "the total derivative is accumulated node by node instead"
         )
     if style == "total":

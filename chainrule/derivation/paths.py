@@ -9,8 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from chainrule.derivation.steps import Edge
+
+_MOST_DIGITS = 400
+
+
+def spelled(count: int) -> str:
+    """A number of paths as it is told: its digits, or of a long one how many there are.
+
+    >>> spelled(2**40), spelled(2**50_000)
+    ('1,099,511,627,776', 'about 10^15051')
+    """
+    digits = Decimal(count).adjusted()  # Python refuses to write long integers
+    return f"{count:,}" if digits < _MOST_DIGITS else f"about 10^{digits}"
 
 
 @dataclass(frozen=True, slots=True)

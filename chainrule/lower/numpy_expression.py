@@ -68,7 +68,7 @@ def _known(node: Apply, args: Sequence[Code]) -> Code | None:
         number = float("inf")
     except (ValueError, ZeroDivisionError):
         number = float("nan")
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, NotImplementedError):  # a row of generated code stays
         return None
     if isinf(number):
         raise UnsupportedError(f"the constant {node!r} is larger than any floating-point number")

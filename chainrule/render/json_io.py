@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from chainrule.core.expr import symbol
@@ -36,6 +38,12 @@ def to_json(derivation: Derivation, verification: Verification | None = None) ->
     return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def _exact(count: int) -> int | str:
+    """The number; its digits where it has more than Python reads as a number."""
+    digits = Decimal(count).adjusted() + 1
+    return count if digits <= sys.int_info.default_max_str_digits else f"{Decimal(count):f}"
+
+
 def to_dict(derivation: Derivation, verification: Verification | None = None) -> dict[str, Any]:
     """The same as dictionaries and lists."""
     d, notation = derivation, Notation(derivation)
@@ -57,7 +65,9 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
             for u in d.intermediates
         ],
         "local_derivatives": [_edge(e) for e in d.edges],
-        "path_count": {y: dict(counts) for y, counts in d.path_count.items()},
+        "path_count": {
+            y: {v: _exact(n) for v, n in counts.items()} for y, counts in d.path_count.items()
+        },
         "paths": [
             {
                 "output": p.output, "variable": p.variable, "nodes": list(p.nodes),

@@ -114,7 +114,8 @@ class _Commands(Layout):
     def _letter(self, token: Token) -> None:
         """A letter is a name, unless letters side by side spell a function, as in `sin(x)`."""
         word, end = token.text, self.place
-        while end < len(self.tokens) and self.tokens[end].kind == "LETTER":
+        most = min(len(self.tokens), end + _LONGEST_FUNCTION)  # what is longer spells none
+        while end < most and self.tokens[end].kind == "LETTER":
             if self.tokens[end].start != self.tokens[end - 1].end:
                 break
             word += self.tokens[end].text
@@ -349,6 +350,9 @@ def _equations(tokens: Sequence[Token]) -> Sequence[Token]:
             token = token._replace(kind="RELATION", text="==")
         found.append(token)
     return found
+
+
+_LONGEST_FUNCTION = 1 + max(map(len, FUNCTIONS))
 
 
 def _spells(word: str) -> bool:

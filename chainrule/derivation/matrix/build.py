@@ -20,6 +20,7 @@ from chainrule.derivation.matrix.products import TRANSPOSED_PRODUCT
 from chainrule.derivation.matrix.request import Request, fitting, weighted_sum
 from chainrule.derivation.matrix.simplify import ArraySimplifier
 from chainrule.derivation.matrix.stage import ArrayStage
+from chainrule.derivation.paths import spelled
 from chainrule.derivation.simplify import Simplifier
 from chainrule.derivation.steps import (
     Block,
@@ -140,8 +141,9 @@ class _Builder:
         ]  # fmt: skip
         many = [v for v in names if stage.count(output, v) > self.request.budget]
         if many and self.request.style == "paths":
+            count = spelled(stage.count(output, many[0]))
             self.remarks.append(
-                f"there are {stage.count(output, many[0]):,} paths from {output} to {many[0]}, "
+                f"there are {count} paths from {output} to {many[0]}, "
                 f"more than the {self.request.budget} that are multiplied out: "
                 "the derivative is accumulated node by node instead"
             )
