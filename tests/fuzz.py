@@ -286,7 +286,8 @@ def plain(count: float, seconds: float, seed: int, every: int = 20_000) -> Run:
             break
         text = mutated(rng.choice(known), known, rng)
         if run.one(text) and len(text) < 400:
-            # Mutants of a program are more often programs than others are.
+            # Mutants of a program are more often programs than others are; not so of answers.
+            text = text.partition(SPLIT)[0]
             if len(known) < 4 * originals:
                 known.append(text)
             else:
