@@ -311,8 +311,11 @@ def topological(roots: Iterable[Expr]) -> list[Expr]:
     return sorted(seen, key=_serial)
 
 
-def postorder(root: Expr) -> list[Expr]:
-    """The nodes below the root, arguments first, from the left: as one reads the text."""
+def postorder(root: Expr, enters: Callable[[Expr], bool] | None = None) -> list[Expr]:
+    """The nodes below the root, arguments first, from the left: as one reads the text.
+
+    With `enters`, the arguments of other nodes are left out.
+    """
     order: list[Expr] = []
     seen: set[Expr] = set()
     stack: list[tuple[Expr, bool]] = [(root, False)]
@@ -323,7 +326,8 @@ def postorder(root: Expr) -> list[Expr]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            stack.extend((a, False) for a in reversed(node.args))
+            if enters is None or enters(node):
+                stack.extend((a, False) for a in reversed(node.args))
     return order
 
 

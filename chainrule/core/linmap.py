@@ -17,7 +17,7 @@ from typing import Any
 
 from chainrule.core import arrays
 from chainrule.core.arithmetic import filled, size
-from chainrule.core.expr import MINUS_ONE, ONE, ZERO, Expr, apply, const
+from chainrule.core.expr import ONE, ZERO, Expr, apply, const
 from chainrule.core.ops import lookup
 from chainrule.core.shape import Dim, Shape, add_dims
 
@@ -490,8 +490,3 @@ def elementwise(partial: Expr, domain: Shape, codomain: Shape) -> LinMap:
         return Zero(domain, codomain)
     scale = Scale(codomain, codomain, partial)
     return scale if domain == codomain else compose(Spread(domain, codomain), scale)
-
-
-def negated(m: LinMap) -> LinMap:
-    """The map with its sign changed."""
-    return compose(m, Scale(m.codomain, m.codomain, MINUS_ONE))

@@ -27,6 +27,7 @@ from chainrule.core.expr import (
     apply,
     fold,
     free_symbols,
+    postorder,
     substitute,
     symbol,
 )
@@ -41,19 +42,7 @@ def entrywise(node: Expr) -> bool:
 
 def region(root: Expr) -> list[Expr]:
     """The nodes of the element-wise part below the root, its leaves included, arguments first."""
-    order: list[Expr] = []
-    seen: set[Expr] = set()
-    stack: list[tuple[Expr, bool]] = [(root, False)]
-    while stack:
-        node, left = stack.pop()
-        if left:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            if entrywise(node):
-                stack.extend((a, False) for a in reversed(node.args))
-    return order
+    return postorder(root, entrywise)
 
 
 def terms_of(node: Expr) -> list[tuple[bool, Expr]]:
