@@ -17,7 +17,7 @@ from zlib import crc32
 
 from chainrule.checking.array_points import ArrayPoint, count_of
 from chainrule.checking.array_values import ArrayTape
-from chainrule.checking.by_numbers import Estimate
+from chainrule.checking.differences import Estimate
 from chainrule.core.expr import Expr, Sym, free_symbols, symbol
 from chainrule.core.shape import Shape, shape_text, size_of
 from chainrule.derivation.steps import BlockKind

@@ -15,7 +15,7 @@ from typing import Any
 from chainrule.checking.array_claims import ArrayClaim, Comparison, Pair, Shift
 from chainrule.checking.array_points import ArrayPoint, ArraySearch, small_sizes
 from chainrule.checking.array_values import ArrayTape
-from chainrule.checking.by_numbers import Estimate, digits_of, relative_error, settled
+from chainrule.checking.differences import Estimate, digits_of, relative_error, settled
 from chainrule.checking.numbers import context
 from chainrule.core.expr import Expr
 from chainrule.derivation.steps import Method

@@ -21,7 +21,7 @@ from chainrule.checking.array_points import (
     small_sizes,
 )
 from chainrule.checking.array_values import ArrayTape
-from chainrule.checking.by_numbers import Estimate, digits_of, relative_error
+from chainrule.checking.differences import Estimate, digits_of, relative_error
 from chainrule.checking.numbers import context
 from chainrule.checking.to_sympy import Declined
 from chainrule.core.expr import Apply, Expr, Sym, fold, topological

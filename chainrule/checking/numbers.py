@@ -37,23 +37,25 @@ class Tape:
 
     Attributes:
         nodes: the expressions below the roots, arguments first.
+        roots, leaves, leaf_places, calls: their places; each call with its function and operands.
+        deadline: when to stop, as `time.perf_counter` tells it.
         magnitude: after `run`, the greatest binary exponent of an intermediate value.
         clamped: after `run`, whether a value was given up because it was too large.
     """
 
     def __init__(self, roots: Sequence[Expr], deadline: float = float("inf")) -> None:
-        self._deadline = min(deadline, patience.limit())
+        self.deadline = min(deadline, patience.limit())
         self.nodes = topological(roots)
         place = {node: i for i, node in enumerate(self.nodes)}
-        self._roots = [place[root] for root in roots]
-        self._leaves = [node for node in self.nodes if not isinstance(node, Apply)]
-        self._leaf_places = [place[node] for node in self._leaves]
-        self._calls = []
+        self.roots = [place[root] for root in roots]
+        self.leaves = [node for node in self.nodes if not isinstance(node, Apply)]
+        self.leaf_places = [place[node] for node in self.leaves]
+        self.calls: list[tuple[int, Any, tuple[int, ...], str]] = []
         for node in self.nodes:
             if isinstance(node, Apply):
                 op = node.op
                 slots = tuple(place[a] for a in node.args)
-                self._calls.append((place[node], op.mpmath, slots, op.notation))
+                self.calls.append((place[node], op.mpmath, slots, op.notation))
         self.magnitude = 0
         self.clamped = False
 
@@ -66,13 +68,13 @@ class Tape:
         found: list[Any] = [None] * len(self.nodes)
         tops = [0] * len(self.nodes)
         self.magnitude, self.clamped = 0, False
-        for place, leaf in zip(self._leaf_places, self._leaves, strict=True):
+        for place, leaf in zip(self.leaf_places, self.leaves, strict=True):
             if isinstance(leaf, Const):
                 found[place], tops[place] = self._kept(m, number(m, leaf.value))
             elif isinstance(leaf, Sym) and leaf.name in values:
                 found[place], tops[place] = self._kept(m, number(m, values[leaf.name]))
-        for count, (place, function, slots, notation) in enumerate(self._calls):
-            if not count % 32 and perf_counter() > self._deadline:
+        for count, (place, function, slots, notation) in enumerate(self.calls):
+            if not count % 32 and perf_counter() > self.deadline:
                 raise TimeoutError
             operands = [found[slot] for slot in slots]
             if notation == "piecewise":
@@ -93,7 +95,7 @@ class Tape:
                     pass
                 else:
                     found[place], tops[place] = self._kept(m, value)
-        return [found[place] for place in self._roots]
+        return [found[place] for place in self.roots]
 
     def _kept(self, m: Any, value: Any) -> tuple[Any, int]:
         value, top = kept(m, value)

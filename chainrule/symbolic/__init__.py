@@ -9,6 +9,15 @@ Every row of the operator table is a function here: `sin(x)`, `softplus(x)`, `ma
 >>> sym.jacobian([p * q, q**2], [p, q], sparse=True)
 {(0, 0): q, (0, 1): p, (1, 1): mul(2, q)}
 
+A matrix of known sparsity takes few products with directions:
+
+>>> x = sym.symbols([f"x{i}" for i in range(50)])
+>>> slopes = sym.gradient(sum(a * b * b for a, b in zip(x, x[1:])), x)
+>>> coloring = sym.color_columns(sym.sparsity(slopes, x), len(x), symmetric=True)
+>>> products = [sym.jvp(slopes, x, direction) for direction in coloring.directions()]
+>>> len(products), coloring.entries(products)[0, 1]
+(3, mul(2, x1))
+
 The same holds of vectors and matrices; `@`, `.T` and the table's functions of arrays take them.
 
 >>> from chainrule.core.expr import symbol
@@ -42,8 +51,12 @@ from chainrule.core.expr import (
 from chainrule.core.table import losses
 from chainrule.derivation import backward
 from chainrule.symbolic import elimination
+from chainrule.symbolic.coloring import Coloring, color_columns, sparsity
 
-__all__ = ["count_operations", "gradient", "hessian", "jacobian", "jvp", "symbols", "vjp"]
+__all__ = [
+    "Coloring", "color_columns", "count_operations", "gradient", "hessian", "jacobian", "jvp",
+    "sparsity", "symbols", "vjp",
+]  # fmt: skip
 
 Dense = list[list[Expr]]
 Sparse = dict[tuple[int, int], Expr]

@@ -94,7 +94,12 @@ def _open(value: Expr | Bracketed) -> Expr:
 
 
 def _binary(row: Operator) -> Callable[..., Expr]:
-    return lambda a, sign, b: apply(row, _open(a), _open(b))
+    def build(a: Any, sign: Token, b: Any) -> Expr:
+        return apply(
+            row, a if isinstance(a, Expr) else a.node, b if isinstance(b, Expr) else b.node
+        )
+
+    return build
 
 
 def _negate(sign: Token, value: Any) -> Expr:
@@ -380,6 +385,7 @@ def _range(*children: Any) -> arrays.Range:
 
 
 _ACTIONS: dict[str, Callable[..., Any]] = {
+    "": lambda value: value,
     "assignment": lambda name, equals, output: output,
     "derivative_of_target": lambda name, equals, by, output: output._replace(derivative=by),
     "definition": lambda name, opening, names, closing, equals, output: output,

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from chainrule.core.errors import ParseError, UnsupportedError
-from chainrule.syntax.lexer import CLOSING, OPENING, Token, kind_at
+from chainrule.syntax.lexer import (
+    CLOSING,
+    DEEPEST,
+    LONGEST_STATEMENT,
+    OPENING,
+    Token,
+    kind_at,
+)
 from chainrule.syntax.names import canonical, needs_no_declaration
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
 
 _SIGNS = "PLUS MINUS STAR SLASH POW AT DOT_STAR DOT_SLASH DOT_POW EQUALS COMMA RELATION COLON"
 _GO_ON = frozenset((*_SIGNS.split(), "ARROW"))
+_BEFORE_DERIVATIVE = frozenset({"OPEN", "FRACTION", "PARTIAL"})
 
 
 class Head(NamedTuple):
@@ -33,13 +41,13 @@ class Head(NamedTuple):
     parameters: tuple[str, ...] = ()
 
 
-def statements(tokens: Sequence[Token], source: str) -> list[list[Token]]:
+def statements(tokens: Iterable[Token], source: str) -> Iterator[list[Token]]:
     """The words of each statement; inside brackets and after an operator a line goes on."""
-    found: list[list[Token]] = []
     current: list[Token] = []
     depth = 0
     for token in tokens:
-        if token.kind == "SEPARATOR":
+        kind = token[0]
+        if kind == "SEPARATOR":
             if depth and token.text == ";":
                 raise ParseError(
                     "`;` cannot stand inside brackets",
@@ -50,17 +58,30 @@ def statements(tokens: Sequence[Token], source: str) -> list[list[Token]]:
             if depth or (current and token.text == "\n" and current[-1].kind in _GO_ON):
                 continue
             if current:
-                found.append(current)
+                yield current
             current = []
             continue
-        if token.kind in OPENING:
-            depth += 1
-        elif token.kind in CLOSING:
-            depth = max(0, depth - 1)
         current.append(token)
+        if kind in OPENING:
+            depth += 1
+            if depth > DEEPEST:
+                raise ParseError(
+                    f"more than {DEEPEST:,} brackets inside each other",
+                    token.span,
+                    source,
+                    "give inner parts names: u = …",
+                )
+        elif kind in CLOSING:
+            depth = max(0, depth - 1)
+        if token[3] - current[0][2] > LONGEST_STATEMENT:
+            raise ParseError(
+                f"a statement of more than {LONGEST_STATEMENT:,} characters",
+                current[0].span,
+                source,
+                "give its parts names: u = …" if not depth else "is a bracket never closed?",
+            )
     if current:
-        found.append(current)
-    return found
+        yield current
 
 
 def is_declaration(tokens: Sequence[Token]) -> bool:
@@ -103,12 +124,13 @@ def head(tokens: Sequence[Token], scope: Scope, doubts: Doubts) -> Head:
     if is_declaration(tokens):
         words = tuple(t._replace(kind="WORD") if t.kind == "NAME" else t for t in tokens)
         return Head("declaration", words, len(tokens))
-    _refuse_derivatives(tokens, scope)
+    if kind_at(tokens, 1) != "EQUALS":
+        _refuse_derivatives(tokens, scope)
     kind, start = "output", 0
     parameters: tuple[str, ...] = ()
     name = tokens[0] if target(tokens) else None
     if name is not None:
-        words = (name._replace(kind="TARGET", text=canonical(name.text)), tokens[1])
+        words = (Token("TARGET", canonical(name.text), name.start, name.end), tokens[1])
         kind, start = "assignment", 2
         if tokens[1].kind == "OPEN":
             parameters = _parameters(tokens)
@@ -131,6 +153,8 @@ def derivative(tokens: Sequence[Token], place: int, scope: Scope) -> tuple[Token
     """`d/dx`, `d^2/dx^2`, `∂/∂x`, `\\frac{d}{dx}` at `place`: one word, and the next place."""
     start = place
     kinds = [t.kind for t in tokens[place : place + 2]]
+    if not kinds or (kinds[0] not in _BEFORE_DERIVATIVE and tokens[place].text != "d"):
+        return None
     bracket = kinds[:1] == ["OPEN"]
     typeset = kinds[bracket : bracket + 1] == ["FRACTION"]
     place += bracket + typeset

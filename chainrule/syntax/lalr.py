@@ -49,15 +49,13 @@ class Words:
 
 def run(tables: Tables, words: Words, actions: Mapping[str, Callable[..., Any]]) -> Any:
     """Parse the words; each production calls its action with its children, tokens as they are."""
-    states, rules, tokens = tables.states, tables.rules, words.tokens
+    states, rules, jumps = tables.states, tables.rules, tables.jumps
     path = [0]
     values: list[Any] = []
     starts = words.starts
     row = states[0]
-    end = Token(END, "", 0, 0)
-    for place in range(len(tokens) + 1):
-        token = tokens[place] if place < len(tokens) else end
-        kind = token.kind
+    for place, token in enumerate((*words.tokens, Token(END, "", 0, 0))):
+        kind = token[0]
         words.place = place
         while True:
             step = row.get(kind)
@@ -66,22 +64,21 @@ def run(tables: Tables, words: Words, actions: Mapping[str, Callable[..., Any]])
             if step >= 0:
                 break
             symbol, size, action = rules[~step]
-            if action:
-                try:
+            try:
+                if size == 1:
+                    values[-1] = actions[action](values[-1])
+                    path.pop()
+                else:
                     result = actions[action](*values[-size:])
-                except ChainruleError:
-                    words.values = values[-size:]
-                    raise
-                if size > 1:
                     del values[-size:], path[-size:], starts[1 - size :]
                     values.append(result)
-                else:
-                    del path[-1]
-                    values[-1] = result
-            else:
-                del path[-size:]
-            row = states[path[-1]]
-            step = row[symbol]
+            except ChainruleError:
+                words.values = values[-size:]
+                raise
+            state = path[-1]
+            step = jumps.get((state, symbol, kind), -1)
+            if step < 0:
+                step = tables.jump(state, symbol, kind)
             path.append(step)
             row = states[step]
         path.append(step)

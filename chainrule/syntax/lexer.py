@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from chainrule.core.errors import ChainruleError, ParseError, Span
@@ -18,7 +18,9 @@ OPENING = frozenset(_OPENING.split())
 CLOSING = frozenset(_CLOSING.split())
 """The kinds of words that open and close brackets (a bare `|` may do either)."""
 
-LONGEST_TEXT = 1_000_000
+LONGEST_TEXT = 50_000_000  # a million short statements
+LONGEST_STATEMENT = 1_000_000  # characters; a text in LaTeX is read as a whole
+DEEPEST = 200_000  # brackets in brackets
 LONGEST_NUMBER = 1000
 
 
@@ -36,27 +38,27 @@ class Token(NamedTuple):
         return Span(self.start, self.end)
 
 
-def words(source: str, tables: Tables, at: int = 0, end: int | None = None) -> list[Token]:
+def words(source: str, tables: Tables, at: int = 0, end: int | None = None) -> Iterator[Token]:
     """The words of a text, or of its part from `at` to `end`, without spaces and comments."""
-    found: list[Token] = []
-    append, match = found.append, tables.lexer.match
     end = len(source) if end is None else end
-    while at < end:
-        m = match(source, at, end)
-        if m is None:
-            raise _no_word(source, at)
+    new = tuple.__new__  # half the time of Token(…)
+    for m in iter(tables.lexer.scanner(source, at, end).match, None):  # type: ignore[attr-defined]
         kind = m.lastgroup
-        start, at = at, m.end()
-        if kind != "SPACE" and kind != "COMMENT":
-            append(Token(kind, m[0], start, at))  # type: ignore[arg-type]
-    return found
+        start, at = m.span(kind)
+        if kind != "COMMENT":
+            yield new(Token, (kind, m[kind], start, at))
+    at = tables.space.match(source, at, end).end()  # type: ignore[union-attr]
+    if at < end:
+        raise _no_word(source, at)
 
 
-def check_length(source: str) -> None:
+def check_length(source: str, latex: bool) -> None:
     """Refuse a text that would take too long to read."""
-    if len(source) > LONGEST_TEXT:
+    most = LONGEST_STATEMENT if latex else LONGEST_TEXT
+    if len(source) > most:
+        kind = "a text in LaTeX" if latex else "a text"
         raise ParseError(
-            f"a text of {len(source):,} characters; at most {LONGEST_TEXT:,} are read",
+            f"{kind} of {len(source):,} characters; at most {most:,} are read",
             hint="split it into smaller programs",
         )
 

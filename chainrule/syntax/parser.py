@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 
 from chainrule.core.errors import (
     AmbiguityError,
@@ -115,9 +116,9 @@ class _Reader:
         declared: Mapping[str, Shape] | None = None,
         functions: Mapping[str, Signature] | None = None,
     ) -> None:
-        check_length(source)
         self.source = source
         self.latex = bool(_TYPESET.search(source)) if latex is None else latex
+        check_length(source, self.latex)
         self.tables: Tables = load("latex" if self.latex else "expression")
         self.scope = Scope(source, names, self.latex, declared, functions)
         self.doubts = Doubts(source)
@@ -125,7 +126,7 @@ class _Reader:
 
     def _words(self) -> list[Token]:
         if not self.latex:
-            return words(self.source, self.tables)
+            return list(words(self.source, self.tables))
         # Declarations are written alike in both.
         found: list[Token] = []
         at = 0
@@ -176,7 +177,7 @@ class _Reader:
                 else t
                 for before, t in zip([Token("START", "", 0, 0), *tokens], tokens, strict=False)
             ]
-        self.scope.survey([tokens], ())
+        self.scope.survey(tokens)
         self.scope.differentials = True
         opening, closing = (
             Token("LSQUARE", "", 0, 0),
@@ -198,22 +199,45 @@ class _Reader:
             )
         return values
 
+    def _surveyed(self) -> Iterator[list[Token]]:
+        """The statements, after a look at all of them.
+
+        Where there may be a million, their words are found twice: to keep them would take more
+        memory than the program does.
+        """
+        if self.latex:  # its words are found all together
+            kept = list(statements(self._words(), self.source))
+            for tokens in kept:
+                self._survey(tokens)
+            yield from kept
+            return
+        bounds = array("q")
+        for tokens in statements(words(self.source, self.tables), self.source):
+            self._survey(tokens)
+            bounds.extend((tokens[0].start, tokens[-1].end))
+        for start, end in zip(bounds[::2], bounds[1::2], strict=True):
+            found = words(self.source, self.tables, start, end)
+            yield [t for t in found if t[0] != "SEPARATOR"]
+
+    def _survey(self, tokens: list[Token]) -> None:
+        if not is_declaration(tokens):
+            self.scope.survey(tokens, target(tokens))
+
     def program(self, strict: bool) -> Program:
-        parts = statements(self._words(), self.source)
-        if not parts:
+        parts = self._surveyed()
+        last = next(parts, None)
+        if last is None:
             raise mistakes.unexpected([], 0, self.source)
-        formulas = [p for p in parts if not is_declaration(p)]
-        self.scope.survey(formulas, [name for p in formulas if (name := target(p))])
         assignments: list[tuple[str, Expr]] = []
-        for tokens in parts[:-1]:
-            found, statement = self._statement(tokens)
+        for following in parts:
+            found, statement = self._statement(last)
             if found.kind != "declaration":
-                assignments.append(
-                    (self._intermediate(found, statement, tokens), statement.values[0])
-                )
-        if assignments and (asked := self._asked(parts[-1])):
+                name = self._intermediate(found, statement, last)
+                assignments.append((name, statement.values[0]))
+            last = following
+        if assignments and (asked := self._asked(last)):
             return self._program(assignments, asked[:1], variables=asked[1:], strict=strict)
-        found, statement = self._statement(parts[-1])
+        found, statement = self._statement(last)
         if found.kind == "declaration":
             end = len(self.source)
             raise ParseError(

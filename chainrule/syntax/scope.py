@@ -65,21 +65,30 @@ class Scope:
         self._used: set[str] = set()
         self._is_t_used = False
         self._arities: dict[str, int] = {}
-        self._indices: dict[str, set[str]] = {}
+        # by the letters, the one name that has them; empty where there are two
+        self._indices: dict[str, str] = {}
+        self._depending: set[str] = set()  # names whose meaning each place may change
 
-    def survey(self, statements: Sequence[Sequence[Token]], targets: Iterable[str]) -> None:
-        """Look ahead over the whole text: which letters are applied, which stand alone."""
-        self._coming.update(targets)
-        for tokens in statements:
-            for i, token in enumerate(tokens):
-                if token.kind == "NAME":
-                    name = canonical(token.text)
-                    self.words.add(name)
-                    self._indices.setdefault(name.rstrip("0123456789"), set()).add(name)
-                    if name == "T" and not _is_exponent(tokens, i):
-                        self._is_t_used = True
-                    if is_function_letter(name) and not _in_differential(tokens, i):
-                        (self._applied if applied(tokens, i) else self._bare).add(name)
+    def survey(self, tokens: Sequence[Token], target: str | None = None) -> None:
+        """Look ahead over a statement: which letters are applied, which stand alone."""
+        if target:
+            self._coming.add(target)
+        words, places = self.words, self._depending
+        for i, token in enumerate(tokens):
+            if token[0] != "NAME" or (token[1] in words and token[1] not in places):
+                continue
+            name = canonical(token[1])
+            words.add(name)
+            letters = name.rstrip("0123456789")
+            if self._indices.setdefault(letters, name) != name:
+                self._indices[letters] = ""
+            if name == "T":
+                places.add(name)
+                self._is_t_used = self._is_t_used or not _is_exponent(tokens, i)
+            if name[0] in "fghFGp" and is_function_letter(name):
+                places.add(name)
+                if not _in_differential(tokens, i):
+                    (self._applied if applied(tokens, i) else self._bare).add(name)
 
     def knows(self, name: str) -> bool:
         """Whether a name is declared or defined."""
@@ -149,7 +158,7 @@ class Scope:
         """Whether a word is a letter and digits, and the letter has no other digits anywhere."""
         name = canonical(word)
         letters = name.rstrip("0123456789")
-        return letters != name and not self.knows(name) and len(self._indices.get(letters, ())) == 1
+        return letters != name and not self.knows(name) and bool(self._indices.get(letters))
 
     def row(self, token: Token, is_next_open: bool) -> str | None:
         """The spelling in the table of the function a word names, if it names one here."""

@@ -27,22 +27,41 @@ class Tables:
     """What one grammar needs at run time.
 
     Attributes:
-        lexer: one pattern with a named group for each terminal.
+        lexer: one pattern with a named group for each terminal, spaces before it.
+        space: the pattern of spaces, which may be none.
         rules: for each production its symbol, its length and the name of its action, empty
             where the one child passes through.
         states: for each state, by the next symbol: the state to go to, or `~rule` to reduce.
+        jumps: what `jump` has found; there are no more than a few for each production.
     """
 
-    __slots__ = ("lexer", "rules", "states")
+    __slots__ = ("jumps", "lexer", "rules", "space", "states")
 
     def __init__(self, data: dict[str, Any]) -> None:
-        groups = (f"(?P<{name}>{pattern})" for name, pattern in data["lexer"])
-        self.lexer = re.compile("|".join(groups))
+        patterns = dict(data["lexer"])
+        spaces = f"(?>{patterns.pop('SPACE')})?"
+        groups = "|".join(f"(?P<{name}>{pattern})" for name, pattern in patterns.items())
+        self.lexer = re.compile(f"{spaces}(?:{groups})")
+        self.space = re.compile(spaces)
+        self.jumps: dict[tuple[int, str, str], int] = {}
         self.rules: list[tuple[str, int, str]] = [tuple(row) for row in data["rules"]]
         names = data["symbols"]
         self.states: list[dict[str, int]] = [
             {names[row[i]]: row[i + 1] for i in range(0, len(row), 2)} for row in data["states"]
         ]
+
+    def jump(self, state: int, symbol: str, kind: str) -> int:
+        """The state after `symbol` before a word of this kind, productions without action done.
+
+        A name is an atom, a power, a factor, a product, a term, a sum: one step instead of six.
+        """
+        found = self.jumps.get((state, symbol, kind))
+        if found is None:
+            found = self.states[state][symbol]
+            while (step := self.states[found].get(kind, 0)) < 0 and not self.rules[~step][2]:
+                found = self.states[state][self.rules[~step][0]]
+            self.jumps[state, symbol, kind] = found
+        return found
 
 
 _loaded: dict[str, Tables] = {}
