@@ -7,11 +7,10 @@ to 50 digits and more, decide alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from time import perf_counter
-from typing import Any
 
 from chainrule.checking.differences import (
     STEP,
@@ -290,5 +289,3 @@ def _by_function(target: Target) -> tuple[Plain, Gathered]:
         else:
             plain.append((w, f, by))
     return plain, gathered
-
-

@@ -61,7 +61,7 @@ class Values:
             smallest, step = smallest * 10, step + 1
         digits = _DIGITS + step * order + (_MORE if closer and order > 1 else 0)
         self.m = m = context(digits)
-        self._exact = {n: v for n, v in point.items()}
+        self._exact = dict(point)
         self._point = {n: m.mpf(v.numerator) / v.denominator for n, v in point.items()}
         self._digits, self._places = digits, step
         self._step = m.mpf(10) ** -step

@@ -1,6 +1,6 @@
 """Derivatives of large scalar expressions: time, memory, operations, beside the peers.
 
-    python tests/benchmarks/symbolic.py [--part times,operations,slopes] [--case chain,ode]
+    python tests/benchmarks/symbolic.py [--part times,operations,colors,slopes] [--case chain,ode]
 
 Needs `pip install sympy symengine casadi`; a contender that is missing is skipped. Every
 measurement runs in a process of its own, and a contender that failed at a size is not asked
@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from cases import CASES, COUNTED, SLOPES
+from cases import CASES, COUNTED, SLOPES, rosenbrock
 from harness import Result, Skip, in_turn, log, once, peak, pin, ratio, setting, show_time, table
 
 
@@ -253,10 +253,42 @@ def slopes(cases: list[str], rounds: int, timeout: float) -> str:
     return table(["case", "n", "operations", "total", "µs an operation", "bytes"], rows)
 
 
+def by_colors(n: int) -> Result:
+    """The Hessian of Rosenbrock's function from a product for each color of its columns."""
+    lib = Chainrule()
+    ys, xs = rosenbrock(lib, n)
+    slopes = lib.gradient(ys, xs)
+    start = time.process_time()
+    places = lib.lib.sparsity(slopes, xs)
+    found = time.process_time()
+    coloring = lib.lib.color_columns(places, n, symmetric=True)
+    colored = time.process_time()
+    entries = coloring.entries([lib.lib.jvp(slopes, xs, d) for d in coloring.directions()])
+    done = time.process_time()
+    return {"places": len(places), "colors": coloring.count, "total": done - start,
+            "parts": [found - start, colored - found, done - colored],
+            "operations": lib.operations(entries)}  # fmt: skip
+
+
+def colors() -> str:
+    """Sparsity, colors and products of a Hessian, beside the elimination of its vertices."""
+    rows: list[list[object]] = []
+    for n in SLOPES["rosenbrock-hessian"]:
+        ours, direct = once(by_colors, n), once(measure, "chainrule", "rosenbrock-hessian", n)
+        parts = map(show_time, ours["parts"])
+        rows.append([f"{n:,}", f"{ours['places']:,}", ours["colors"], *parts,
+                     f"{ours['operations']:,}", show_time(direct["derivative"]),
+                     f"{direct['operations']:,}"])  # fmt: skip
+        log(*rows[-1])
+    header = ["n", "places", "colors", "sparsity", "coloring", "products", "operations",
+              "elimination, with the gradient", "operations"]  # fmt: skip
+    return table(header, rows)
+
+
 def main() -> None:
     """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--part", default="times,operations,slopes")
+    parser.add_argument("--part", default="times,operations,colors,slopes")
     parser.add_argument("--case", default=",".join(CASES))
     parser.add_argument("--only", default=",".join(CONTENDERS))
     parser.add_argument("--rounds", type=int, default=5)
@@ -271,6 +303,9 @@ def main() -> None:
     if "operations" in args.part:
         print("Operations of the derivative over operations of the function.\n")
         print(operations(cases, names, args.timeout), end="\n\n")
+    if "colors" in args.part:
+        print("A sparse Hessian, Rosenbrock's, from products with directions.\n")
+        print(colors(), end="\n\n")
     if "slopes" in args.part:
         print("From a thousand to a million operations.\n")
         print(slopes(cases, min(args.rounds, 3), 120))
