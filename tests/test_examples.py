@@ -49,6 +49,14 @@ def test_scipy_fits_a_logistic_regression(capsys: pytest.CaptureFixture[str]) ->
     assert "examples are classified correctly" in capsys.readouterr().out
 
 
+def test_newton_with_a_sparse_hessian(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("scipy")
+    steps, error = loaded("newton").main(n=1000)
+    assert steps <= 5
+    assert error < 1e-7  # a tenth of the square of the distance of points
+    assert "3 products for 2,998 entries" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("command", "output"),
     re.findall(r"```console\n\$ chainrule ([^\n]*)\n(.*?)```", NETWORKS, re.DOTALL),

@@ -18,6 +18,7 @@ from chainrule.checking.differences import (
     Shift,
     Values,
     combined,
+    compared,
     digits_of,
     relative_error,
     settled,
@@ -41,6 +42,9 @@ _TRIES = 12  # at least, to find a point
 _SECONDS = 20.0  # unless somebody says how long
 _PRECISE = 40  # times the step: 850 digits, where 50 may round away what matters
 _PATIENCE = 8  # points where differences do not settle
+
+
+Pair = tuple[Estimate, Estimate, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,20 +235,27 @@ class _Comparison:
             self.functions, self.claimed, len(self.claims), self.order, point, step, closer
         )
 
-    def _pairs_at(self, point: Point, step: int) -> list[tuple[Estimate, Estimate, str]]:
+    def _pairs_at(self, point: Point, step: int) -> list[Pair]:
         """What is claimed and what is found, looked at more closely where that shows nothing."""
         if not self._graphs:
             pairs = list(self._pairs(self._values(point, step)))
             if not any(shows_nothing(a, b) for a, b, _ in pairs):
                 return pairs
-        return list(self._pairs(self._values(point, step, closer=True)))
+        fine = list(self._pairs(self._values(point, step, closer=True)))
+        if self.order > 1 or step == STEP:
+            return fine
+        coarse = self._pairs(self._values(point, step - STEP, closer=True))
+        return [
+            (compared(a, a1), compared(b, b1), place)
+            for (a, b, place), (a1, b1, _) in zip(fine, coarse, strict=True)
+        ]
 
-    def _pairs(self, values: Values) -> Iterator[tuple[Estimate, Estimate, str]]:
+    def _pairs(self, values: Values) -> Iterator[Pair]:
         if self._directions:
             return self._pairs_by_direction(values)
         return self._pairs_by_claim(values)
 
-    def _pairs_by_claim(self, values: Values) -> Iterator[tuple[Estimate, Estimate, str]]:
+    def _pairs_by_claim(self, values: Values) -> Iterator[Pair]:
         weight = dict(zip(self.weights, values.weights, strict=True))
         for claim, claimed in zip(self.claims, values.claims, strict=True):
             plain, gathered = _by_function(claim.target)
@@ -254,7 +265,7 @@ class _Comparison:
                 terms.append((values.m.one, values.along(f, [components])))
             yield claimed, combined(values.m, terms), claim.place
 
-    def _pairs_by_direction(self, values: Values) -> Iterator[tuple[Estimate, Estimate, str]]:
+    def _pairs_by_direction(self, values: Values) -> Iterator[Pair]:
         m = values.m
         by_function: dict[int, list[tuple[tuple[str, ...], Estimate]]] = {}
         for claim, claimed in zip(self.claims, values.claims, strict=True):

@@ -22,7 +22,6 @@ from chainrule.checking.tangents import slopes
 # the second is 10^-50.
 STEP = 20
 _DIGITS = 50
-_COARSER = 15  # digits fewer, and a step so much smaller: what changes by that is noise
 _MORE = 300  # digits, where fewer show nothing
 _EXACT = 1_000  # operations whose roundings three digits cover
 
@@ -59,22 +58,22 @@ class Values:
         smallest = min((abs(v) for v in point.values() if v), default=1)
         while smallest < 1 and not self._walks:
             smallest, step = smallest * 10, step + 1
-        digits = _DIGITS + step * order + (_MORE if closer and order > 1 else 0)
+        digits = _DIGITS + step * (2 if self._walks else order)
+        if closer and not self._walks:
+            digits += _MORE
         self.m = m = context(digits)
         self._exact = dict(point)
         self._point = {n: m.mpf(v.numerator) / v.denominator for n, v in point.items()}
-        self._digits, self._places = digits, step
+        self._places = 2 * step
         self._step = m.mpf(10) ** -step
         self._rounding = m.mpf(10) ** (3 - digits)
         self._known: dict[Shift, tuple[list[Any], Any, bool]] = {}
         self._walked: dict[Shift, list[Estimate]] = {}
         self._tape = functions
         found, noise, clamped = self._run(claimed, self._point)
-        if self._walks:
-            coarse = claimed.run(context(digits - _COARSER), self._exact)
-            estimates = self._between(found, coarse, clamped)
-        else:
-            estimates = [Estimate(value, noise, clamped) for value in found]
+        if self._walks:  # noise shows in comparison with other digits only: see `compared`
+            noise = m.zero
+        estimates = [Estimate(value, noise, clamped) for value in found]
         self.claims = estimates[:claims]
         self.weights = found[claims:]
 
@@ -82,16 +81,6 @@ class Values:
         found = tape.run(self.m, values)
         operations = max(1, len(tape.nodes) // _EXACT)
         return found, operations * self.m.ldexp(self._rounding, tape.magnitude), tape.clamped
-
-    def _between(self, fine: list[Any], coarse: list[Any], clamped: bool) -> list[Estimate]:
-        """Values of two precisions as estimates: what differs between them is noise."""
-        found = []
-        for a, b in zip(fine, coarse, strict=True):
-            if a is None or b is None:
-                found.append(Estimate(None, self.m.zero, clamped or a is not b))
-            else:
-                found.append(Estimate(a, 2 * abs(a - b) + abs(a) * self._rounding))
-        return found
 
     def _shifted(self, shift: Shift) -> tuple[list[Any], Any, bool]:
         """The functions' values at the point shifted by multiples of the step."""
@@ -137,13 +126,8 @@ class Values:
     def _slope(self, f: int, direction: Shift) -> Estimate:
         """The derivative of function number `f` along its graph."""
         if direction not in self._walked:
-            tape, along = self._tape, dict(direction)
-            coarse = context(self._digits - _COARSER)
-            self._walked[direction] = self._between(
-                slopes(tape, self.m, self._exact, along, self._places),
-                slopes(tape, coarse, self._exact, along, self._places - _COARSER // 3),
-                True,
-            )
+            found = slopes(self._tape, self.m, self._exact, dict(direction), self._places)
+            self._walked[direction] = [Estimate(value, self.m.zero) for value in found]
         return self._walked[direction][f]
 
 
@@ -166,6 +150,13 @@ def combined(m: Any, terms: Sequence[tuple[Any, Estimate]]) -> Estimate:
         total += weight * estimate.value
         noise += abs(weight) * estimate.noise
     return Estimate(total, noise)
+
+
+def compared(fine: Estimate, coarse: Estimate) -> Estimate:
+    """The value with as much noise as it differs by from the same with fewer digits."""
+    if fine.value is None or coarse.value is None:
+        return Estimate(None, fine.noise, fine.clamped or fine.value is not coarse.value)
+    return Estimate(fine.value, fine.noise + 2 * abs(fine.value - coarse.value))
 
 
 def shows_nothing(claimed: Estimate, numerical: Estimate) -> bool:

@@ -4,35 +4,75 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
 from chainrule.core.expr import Apply, Expr, Sym, apply, depends_on, substitute, symbol
 from chainrule.core.table.abstract import AbstractOperator
 from chainrule.derivation.backward import gradient
 from chainrule.derivation.cut import condition_slots
+from chainrule.derivation.patterns import Pattern, filled, pattern_of, small_pattern
 from chainrule.derivation.simplify import Simplifier
 from chainrule.derivation.steps import Edge, Intermediate
+
+
+class _Found(NamedTuple):
+    """The local derivatives of a pattern, one an operand: over its holes, with their rules."""
+
+    locals: tuple[Pattern, ...]
+    rules: tuple[str, ...]
 
 
 def edges(
     intermediates: Sequence[Intermediate], simplify: Simplifier | None = None
 ) -> tuple[Edge, ...]:
-    """The edges in order: by intermediate, then by operand."""
+    """The edges in order: by intermediate, then by operand.
+
+    Intermediates of one pattern are differentiated once.
+    """
     chosen = simplify or Simplifier()
-    return tuple(edge for u in intermediates for edge in local_derivatives(u, chosen))
+    known: dict[object, _Found] = {}
+    found: list[Edge] = []
+    for u in intermediates:
+        if not u.operands:  # a constant
+            continue
+        slots = [symbol(name) for name in u.operands]
+        holes: dict[Expr, int] = {}
+        alike = small_pattern(u.expression, holes)
+        if alike is None:
+            found += local_derivatives(u, chosen)
+            continue
+        key = (alike, tuple([holes.get(slot) for slot in slots]))
+        present = known.get(key)
+        if present is not None:
+            names = list(holes)
+            found += [
+                Edge(u.name, by, filled(local, names), rule)
+                for by, local, rule in zip(u.operands, *present, strict=True)
+            ]
+            continue
+        own = local_derivatives(u, chosen)
+        found += own
+        count = len(holes)
+        patterns = [pattern_of(edge.local, holes) for edge in own]
+        if chosen.complete and len(holes) == count:
+            known[key] = _Found(
+                tuple([p for p in patterns if p is not None]), tuple([e.rule for e in own])
+            )
+    return tuple(found)
 
 
 def local_derivatives(u: Intermediate, simplify: Simplifier) -> list[Edge]:
     """One edge a slot; a name in two slots has two edges, each with the other slot held fixed."""
-    if not u.operands:  # a constant
-        return []
     slots = [symbol(name) for name in u.operands]
     expression = u.expression
     if max(Counter(u.operands).values()) > 1:
         expression, slots = told_apart(expression, slots)
     names: dict[Expr, Expr] = dict(zip(slots, map(symbol, u.operands), strict=True))
     back = {slot: name for slot, name in names.items() if slot is not name}
-    derivatives = substitute(gradient(expression, slots), back)
+    derivatives = gradient(expression, slots)
+    if back:
+        derivatives = substitute(derivatives, back)
     rules = rules_of(expression, slots)
     return [
         Edge(u.name, name, simplify(local).result, rules[slot])

@@ -45,6 +45,13 @@ def _remembered(node: Expr, known: dict[Expr, T], own: Callable[[Expr], T]) -> T
     return known[node]
 
 
+def name_key(name: str) -> str:
+    """A text that orders names as people do: x2 comes before x10."""
+    stem = name.rstrip("0123456789")
+    number = name[len(stem) :]
+    return f"{stem}{number:>4}" if number else stem
+
+
 class Measure:
     """Lengths and orders, remembered from one question to the next."""
 
@@ -99,9 +106,7 @@ class Measure:
             bits = Fraction(node.value).numerator.bit_length()
             return number_text(node) if bits < 256 else f"{hash(node.value):x}"
         if isinstance(node, Sym):
-            stem = node.name.rstrip("0123456789")
-            number = node.name[len(stem) :]
-            return f"{stem}{number:>4}" if number else stem
+            return name_key(node.name)
         assert isinstance(node, Apply)
         full = f"{node.op.name}({','.join([self._names[a] for a in node.args])})"
         if len(full) > _LONGEST_NAME:

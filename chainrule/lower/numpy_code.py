@@ -93,20 +93,26 @@ def _binds(tree: ast.expr) -> int:
 
 def filled(template: str, args: Sequence[Code]) -> Code:
     """The template with its operands, bracketed where Python needs it."""
+    return Code(*filling(template, args))
+
+
+def filling(template: str, args: Sequence[Code]) -> tuple[str, int]:
+    """The text of the template with its operands, and how it binds."""
     binding, texts, places = _read(template)
-    text = texts[0]
-    for (slot, least), after in zip(places, texts[1:], strict=True):
-        code = args[slot]
-        text += code.text if code.binding >= least else f"({code.text})"
-        text += after
+    pieces = [texts[0]]
+    for i, (slot, least) in enumerate(places, 1):
+        text, own, *_ = args[slot]
+        pieces += (text if own >= least else f"({text})", texts[i])
+    text = "".join(pieces)
     if binding == POWER and _SIMPLE.fullmatch(text):
         text = text.replace(" ** ", "**")
-    return Code(text, binding)
+    return text, binding
 
 
 _SIMPLE = re.compile(r"[\w.]+ \*\* -?[\w.]+")
 
 
+@lru_cache(maxsize=4096)
 def repeated(template: str, slot: int) -> bool:
     """Whether an operand stands more than once."""
     return template.count(f"{{{slot}}}") > 1

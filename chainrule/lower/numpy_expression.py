@@ -12,15 +12,16 @@ from math import isinf
 from chainrule.core import arrays
 from chainrule.core.errors import UnsupportedError
 from chainrule.core.expr import Apply, Const, number_text
+from chainrule.core.ops import Operator
 from chainrule.core.shape import Dim, Shape, affine
 from chainrule.core.table.abstract import AbstractOperator
 from chainrule.lower.branches import Floats
 from chainrule.lower.helpers import TEMPLATES
 from chainrule.lower.numpy_batched import write_batched
-from chainrule.lower.numpy_code import ATOM, PRODUCT, UNARY, Code, filled
+from chainrule.lower.numpy_code import ATOM, PRODUCT, UNARY, Code, filled, filling
 
 _LARGEST_INT = 2**31  # larger ones are written as floats: NumPy has no use for them
-
+_DEEPEST = 32  # calls in calls; Python reads 200
 
 _RELATIONS = {sign: f"{{0}} {sign} {{1}}" for sign in ("<", "<=", ">", ">=", "==", "!=")}
 _BATCHED = frozenset({"basis", "stack"})
@@ -80,6 +81,15 @@ def _known(node: Apply, args: Sequence[Code]) -> Code | None:
     return Code(text, UNARY if text[0] == "-" else ATOM, python=True, number=number)
 
 
+def _plain(op: Operator) -> str:
+    """The template of a row that says it all; empty where something is decided here."""
+    decided = isinstance(op, AbstractOperator) or op.notation == "relation" or op.shape is not None
+    if decided or op.variadic or op.name in _BATCHED or op.name == "piecewise":
+        return ""
+    template = TEMPLATES.get(op.name, op.numpy)
+    return "" if "{dtype}" in template else template
+
+
 def dimension_code(dim: Dim, names: Mapping[str, str]) -> str:
     """The size of a dimension, over the identifiers of the named ones.
 
@@ -107,11 +117,23 @@ class Expressions:
     def __init__(self, dtype: str, dimension: Callable[[Dim], str]) -> None:
         self.dtype = dtype
         self.dimension = dimension
+        self._plain: dict[Operator, str] = {}  # what is filled in, and nothing else
 
     def write(self, node: Apply, args: Sequence[Code]) -> Code:
         """The operation on operands that are written already."""
         op = node.op
-        operations = sum(a.operations for a in args) + 1
+        operations, python = 1, not node.shape
+        plain = self._plain.get(op)
+        if plain is None:
+            plain = self._plain[op] = _plain(op)
+        for a in args:
+            operations += a.operations
+            python = python and a.python
+            if a.test or a.batched:
+                plain = ""
+        if plain and not python:
+            text, binding = filling(plain, args)
+            return Code(text, binding, operations=operations)
         if isinstance(op, AbstractOperator):
             raise UnsupportedError(
                 f"{op.name} is only a name: there is no code for it",
@@ -121,7 +143,6 @@ class Expressions:
             args = [self.number(a) for a in args]
             found = write_batched(node, args, self.dimension, self.dtype)
             return found._replace(batched=True, operations=operations)
-        python = all(a.python for a in args) and not node.shape
         if op.notation == "relation":
             found = filled(_RELATIONS[op.name], [self.number(a) for a in args])
             return found._replace(test=True, python=python, operations=operations)
@@ -197,8 +218,11 @@ class Expressions:
         if all(b.python for b in branches):
             branches[-1] = Code(f"{self.dtype}({branches[-1].text})")
         found = branches.pop()
-        for branch, condition in zip(reversed(branches), reversed(conditions), strict=True):
-            test = condition if condition.test else filled("{0} != 0", (condition,))
+        tests = [c if c.test else filled("{0} != 0", (c,)) for c in conditions]
+        if len(tests) > _DEEPEST:
+            held, values = (", ".join(code.text for code in codes) for codes in (tests, branches))
+            return Code(f"np.select([{held}], [{values}], {found.text})[()]")
+        for branch, test in zip(reversed(branches), reversed(tests), strict=True):
             found = filled("np.where({0}, {1}, {2})", (test, branch, found))
         return found
 
@@ -226,7 +250,12 @@ def _ranges(node: Apply, args: Sequence[Code]) -> str:
 
 
 def _nested(function: str, args: Sequence[Code]) -> Code:
-    found = args[0]
-    for a in args[1:]:
-        found = Code(f"{function}({found.text}, {a.text})")
-    return found
+    """A function of two, of many: one after the other, or of halves where they are very many."""
+    texts = [a.text for a in args]
+    while len(texts) > _DEEPEST:
+        pairs = [f"{function}({a}, {b})" for a, b in zip(texts[::2], texts[1::2], strict=False)]
+        texts = pairs + texts[len(pairs) * 2 :]
+    found = texts[0]
+    for text in texts[1:]:
+        found = f"{function}({found}, {text})"
+    return args[0] if len(args) == 1 else Code(found)

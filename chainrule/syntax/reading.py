@@ -40,11 +40,15 @@ from chainrule.syntax.scope import Scope, applied, orders
 
 _BEFORE_OTHER_SQUARES = frozenset({"NAME", "PRIME", "TRANSPOSE", "LSQUARE", "RSQUARE", "RBRACE"})
 _IN_AN_INDEX = frozenset({"NUMBER", "NAME", "PLUS", "MINUS", "COMMA", "COLON"})
+_PARTING_VALUES = frozenset({"PLUS", "MINUS", "STAR", "SLASH", "POW", "COMMA"})
+_SHORT_NUMBER = 15
 _CASES = {"if": "IF", "else": "ELSE", "otherwise": "OTHERWISE"}
 
 
 def read(tokens: Sequence[Token], scope: Scope, doubts: Doubts, start: int = 0) -> list[Token]:
     """The words of a statement for the grammar, from the word number `start` on."""
+    if (settled := _settled(tokens, start, scope)) is not None:
+        return settled
     tokens = _grouped(tokens, start, scope)
     if scope.latex:
         tokens = with_arrays(tokens, start, scope)
@@ -54,6 +58,55 @@ def read(tokens: Sequence[Token], scope: Scope, doubts: Doubts, start: int = 0) 
         token = tokens[place]
         place += _READERS.get(token.kind, _unknown)(state, token, place) or 1
     return state.finish()
+
+
+def _settled(tokens: Sequence[Token], start: int, scope: Scope) -> list[Token] | None:
+    """The words, where there is nothing to settle; None where there may be.
+
+    So it is where values and signs take turns, round brackets stand round values or after a
+    function of the table, and every name has been read before: what scale and machines make.
+    """
+    plain, functions = scope.plain, scope.called
+    found: list[Token] = []
+    ended = awaits = False  # whether a value ends here; whether a function wants its bracket
+    depth = 0
+    for token in tokens[start:] if start else tokens:
+        kind, text, first, end = token
+        if kind == "NAME":
+            if ended or awaits:
+                return None
+            if name := plain.get(text):
+                if name != text:
+                    token = Token("NAME", name, first, end)
+                ended = True
+            elif name := functions.get(text):
+                token = Token("FUNCTION", name, first, end)
+                awaits = True
+            else:
+                return None
+        elif kind == "OPEN":
+            if ended:
+                return None
+            depth += 1
+            awaits = False
+        elif awaits:
+            return None
+        elif kind in _PARTING_VALUES:
+            if kind == "SLASH" and found and found[-1][1] == "1":  # x^1/2
+                return None
+            if kind == "COMMA" and not ended:
+                return None
+            ended = False
+        elif kind == "NUMBER":
+            if ended or len(text) > _SHORT_NUMBER or not text.isdigit():
+                return None
+            ended = True
+        elif kind == "CLOSE" and ended and depth:
+            depth -= 1
+        else:
+            return None
+        found.append(token)
+    return None if depth or awaits or scope.latex else found
 
 
 def _grouped(tokens: Sequence[Token], start: int, scope: Scope) -> Sequence[Token]:
@@ -125,6 +178,8 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
         return function(state, token._replace(text=name), place, None)
     is_before_bracket = following == "OPEN"
     if row := scope.row(token, is_before_bracket or _is_raised_before_bracket(tokens, place + 1)):
+        if following == "OPEN" and not needs_no_declaration(name):
+            scope.called[token.text] = row
         return function(state, token._replace(text=row), place, FUNCTIONS[row])
     if name[:4].lower() == "log_" and not scope.is_own(name):
         return indexed_logarithm(state, token, place)
@@ -133,6 +188,7 @@ def _word(state: Brackets, token: Token, place: int) -> int | None:
         if parameters := scope.defined.get(name):
             return own_function(state, token, name, parameters, place)
     name = scope.variable(token)
+    scope.settle(token.text, name)
     state.value(token._replace(text=name), varies=name not in CONSTANTS)
     return None
 

@@ -26,6 +26,9 @@ from chainrule.syntax.names import (
 )
 
 
+_DEPENDING = RESERVED | CONSTANTS | {"gamma", "Gamma"}  # words that are told by their neighbours
+
+
 class Scope:
     """The names of one program.
 
@@ -37,6 +40,10 @@ class Scope:
         signatures: those of declared functions of arrays: shapes of the arguments, of the result.
         defined: names with a statement of their own so far, each with its parameters.
         words: every name that occurs anywhere.
+        plain: words that have been read as quantities, and would be anywhere but before a bracket
+            or `=`, each with the name it is.
+        called: words that have been read as functions of the table before a bracket, and would be
+            before any, each with its row.
         differentials: whether `df/dx` may be the name of a derivative.
     """
 
@@ -58,6 +65,8 @@ class Scope:
         self.functions = {name: len(given) for name, (given, _) in self.signatures.items()}
         self.defined: dict[str, tuple[str, ...]] = {}
         self.words: set[str] = set()
+        self.plain: dict[str, str] = {}
+        self.called: dict[str, str] = {}
         self._known = {canonical(name) for name in known} | set(self.shapes)
         self._coming: set[str] = set()
         self._applied: set[str] = set()
@@ -144,6 +153,11 @@ class Scope:
         self._used.add(name)
         return name
 
+    def settle(self, word: str, name: str) -> None:
+        """Remember that a word is this quantity wherever it stands, unless that depends."""
+        if word[0] != "d" and name not in _DEPENDING and not self.is_applied(name):
+            self.plain[word] = name
+
     def wrong(
         self, token: Token, message: str, hint: str, kind: type[ChainruleError] = ParseError
     ) -> ChainruleError:
@@ -201,6 +215,8 @@ class Scope:
         self._check_new(token)
         name = canonical(token.text)
         self.defined[name] = parameters
+        if not parameters:
+            self.settle(token.text, name)
         if shape:
             self.shapes[name] = shape
 

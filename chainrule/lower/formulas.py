@@ -1,0 +1,130 @@
+"""Formulas in comments: each kind of formula is set once, then filled with names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import chain, count
+from typing import NamedTuple
+
+from chainrule.core.arithmetic import ADD, DIV, MUL, SUB
+from chainrule.core.expr import Expr, Sym, apply, symbol
+from chainrule.core.ops import Operator
+from chainrule.core.shape import Shape
+
+Text = Callable[[Expr], str]
+
+_PLACE = re.compile("\x01(\\d+)\x02")  # no name of a program has these letters
+_SIGNS = {ADD: "{} + {}", SUB: "{} - {}", MUL: "{}*{}", DIV: "{}/{}"}
+
+
+class _Pattern:
+    """A formula but for its names: an operation on patterns, a name's place, or a leaf.
+
+    Attributes:
+        shape: of a place.
+        leaf: a constant, a dimension, or a name of one letter, which layouts may know.
+        layout: with a pair of braces for each name; found when it is first asked for.
+    """
+
+    __slots__ = ("layout", "leaf", "op", "parts", "shape")
+
+    def __init__(
+        self,
+        op: Operator | None = None,
+        parts: tuple[_Pattern, ...] = (),
+        shape: Shape = (),
+        leaf: Expr | None = None,
+    ) -> None:
+        self.op, self.parts, self.shape, self.leaf = op, parts, shape, leaf
+        self.layout = ""
+
+
+class Formula(NamedTuple):
+    """A pattern, and the names in it from the left."""
+
+    pattern: _Pattern
+    names: tuple[str, ...] = ()
+
+
+class Formulas:
+    """Makes formulas; lines that differ in their names alone have one pattern.
+
+    Attributes:
+        text: how an expression is written.
+
+    >>> made = Formulas(repr)
+    >>> a, b = made.name("u1", ()), made.name("u2", ())
+    >>> made.written(made.apply(MUL, [a, b])), made.written(made.apply(MUL, [b, b]))
+    ('u1*u2', 'u2*u2')
+    """
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self._leaves: dict[Expr | Shape, _Pattern] = {}
+        self._made: dict[tuple[Operator | _Pattern, ...], _Pattern] = {}
+
+    def name(self, name: str, shape: Shape) -> Formula:
+        """A name of the code."""
+        if len(name) == 1:
+            return self.leaf(symbol(name, shape))
+        found = self._leaves.get(shape)
+        if found is None:
+            found = self._leaves[shape] = _Pattern(shape=shape)
+        return Formula(found, (name,))
+
+    def leaf(self, node: Expr) -> Formula:
+        """A constant or a dimension."""
+        found = self._leaves.get(node)
+        if found is None:
+            found = self._leaves[node] = _Pattern(leaf=node)
+        return Formula(found)
+
+    def apply(self, op: Operator, parts: Sequence[Formula]) -> Formula:
+        """An operation on formulas."""
+        if len(parts) == 2:
+            (p, first), (q, second) = parts
+            patterns: tuple[_Pattern, ...] = (p, q)
+            names = first + second
+        else:
+            patterns = tuple([part.pattern for part in parts])
+            names = tuple(chain.from_iterable([part.names for part in parts]))
+        key = (op, *patterns)
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = _Pattern(op, patterns)
+        return Formula(found, names)
+
+    def written(self, formula: Formula) -> str:
+        """The text of a formula."""
+        pattern, names = formula
+        layout = pattern.layout or self._set(pattern)
+        return layout.format(*names)
+
+    def _set(self, pattern: _Pattern) -> str:
+        """The layout of a pattern: its text with names that stand for places."""
+        order: list[_Pattern] = []
+        stack = [pattern]
+        while stack:
+            order.append(stack.pop())
+            stack.extend(order[-1].parts)
+        done: list[Expr] = []
+        place = count()
+        for p in reversed(order):
+            if p.op is not None:
+                first = len(done) - len(p.parts)
+                done[first:] = [apply(p.op, *done[first:])]
+            else:
+                stands = symbol(f"\x01{next(place)}\x02", p.shape) if p.leaf is None else p.leaf
+                done.append(stands)
+        (whole,) = done
+        pattern.layout = found = self._laid_out(whole)
+        return found
+
+    def _laid_out(self, whole: Expr) -> str:
+        sign = _SIGNS.get(whole.op) if whole.op is not None and not whole.shape else None
+        if sign is not None and all(isinstance(a, Sym) for a in whole.args):
+            text = sign.format(*map(repr, whole.args))
+        else:
+            text = self.text(whole)
+        return _PLACE.sub(r"{\1}", text.replace("{", "{{").replace("}", "}}"))
