@@ -23,8 +23,8 @@ from chainrule.checking.lines import check_lines
 from chainrule.checking.question import check_answer
 from chainrule.core.errors import UsageError
 from chainrule.derivation.steps import Layout
-from chainrule.inputs import Names, Source, names_of, program_of
-from chainrule.render import counts, markdown, terminal, verdict_table
+from chainrule.inputs import Names, Source, names_of, program_of, seconds_of
+from chainrule.render import counts, markdown, terminal, verdict_json, verdict_table
 from chainrule.render import verdict as words
 
 __all__ = [
@@ -96,7 +96,7 @@ class Verdict:
 
     def json(self) -> str:
         """One JSON object, schema `chainrule/verdict/1`."""
-        return words.to_json(self.data)
+        return verdict_json.to_json(self.data)
 
 
 class Count:
@@ -209,11 +209,10 @@ def check(
     >>> check("ln(x^2)", "2/x").correct
     True
     """
-    if timeout is not None and not timeout > 0:
-        raise UsageError(f"the timeout is {timeout}", hint="give a positive number of seconds")
     program = program_of(source, latex_input, strict)
     return Verdict(check_answer(
-        program, answer, variables=names_of(wrt), order=order, layout=layout, seconds=timeout
+        program, answer, variables=names_of(wrt), order=order, layout=layout,
+        seconds=seconds_of(timeout),
     ))  # fmt: skip
 
 
@@ -243,33 +242,57 @@ def _whole(value: int | str, hint: str) -> int:
     return int(text)
 
 
-def check_steps(text: str, source: Source | None = None, wrt: Names = ()) -> Worked:
-    """Check a worked derivation; `source` is what is differentiated, if the text does not say.
+def check_steps(
+    text: str, source: Source | None = None, wrt: Names = (), *, timeout: float | None = None
+) -> Worked:
+    """Check a worked derivation.
+
+    Args:
+        text: its lines.
+        source: what is differentiated, if the text does not say.
+        wrt: by what.
+        timeout: seconds for all lines; those it does not reach are `undecided`. None: ten for
+            each line, and as long again to find the mistake in it.
+
+    Raises:
+        ChainruleError: the arguments cannot be used; a line that cannot be read is `unreadable`.
 
     >>> worked = check_steps("y = x^3; dy/dx = 3x^3")
     >>> worked.first_wrong, worked.data.lines[1].status
     (1, 'wrong')
     """
+    seconds = seconds_of(timeout)
     program = None if source is None else program_of(source, None, False)
     names = names_of(wrt)
     if len(names) > 1:
         raise UsageError("a worked derivation has one variable", hint="name one with --wrt")
-    return Worked(check_lines(text, program, names[0] if names else ""))
+    return Worked(check_lines(text, program, names[0] if names else "", seconds))
 
 
 def check_batch(
-    text: str, progress: Callable[[int, int], None] = lambda done, of: None
+    text: str,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    *,
+    timeout: float | None = None,
+    total: float | None = None,
 ) -> list[Checked]:
     """Check a table of answers, in CSV with the columns id, expression, variable, answer.
 
-    `progress` is called after each row with how many are done, and of how many.
+    Args:
+        text: the table.
+        progress: is called after each row with how many are done, and of how many.
+        timeout: seconds for each answer, as for `check`.
+        total: seconds for the whole table; rows it does not reach are `undecided`.
+
+    Raises:
+        UsageError: it is no table; a row that cannot be used is `unusable`.
 
     >>> [row.status for row in check_batch("1,x^2,x,2x\\n2,x^2,x,x")]
     ['right', 'wrong']
     """
     rows = exercises(text)
     found = []
-    for row in check_all(rows):
+    for row in check_all(rows, seconds_of(timeout), seconds_of(total)):
         found.append(row)
         progress(len(found), len(rows))
     return found

@@ -40,6 +40,7 @@ from chainrule.inputs import (
     names_of,
     point_of,
     program_of,
+    seconds_of,
 )
 from chainrule.render import json_io, latex_page, markdown, terminal
 from chainrule.render.latex import latex as latex_of
@@ -282,10 +283,8 @@ def derive(
     >>> print(derive("[x1*x2, sin(x1)]", jvp="h1, h2").expression)
     [h1*x2 + h2*x1; h1*cos(x1)]
     """
-    if timeout is not None and not timeout > 0:
-        raise UsageError(f"the timeout is {timeout}", hint="give a positive number of seconds")
-    started = perf_counter()
-    deadline = float("inf") if timeout is None else started + timeout
+    seconds = seconds_of(timeout)
+    deadline = float("inf") if seconds is None else perf_counter() + seconds
     program = program_of(source, latex_input, strict)
     point = point_of(at, program)
     try:
@@ -304,7 +303,7 @@ def derive(
             at=error.at, needs=error.needs,
         ) from None  # fmt: skip
     data = replace(data, joints=joints(data, deadline))
-    left = None if timeout is None else max(0.0, deadline - perf_counter())
+    left = None if seconds is None else max(0.0, deadline - perf_counter())
     return Derivation(data, verify, left)
 
 

@@ -165,7 +165,10 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--order", type=int, default=1, metavar="N", help="order of the derivative")
     add("--layout", choices=("numerator", "denominator"), default=None,
         help="layout of a Jacobian; either is right unless this is given")  # fmt: skip
-    add("--timeout", type=float, default=None, metavar="S", help="seconds for an answer")
+    add("--timeout", type=float, default=None, metavar="S",
+        help="seconds for an answer: each one of a table; of --steps for all lines")  # fmt: skip
+    add("--total", type=float, default=None, metavar="S",
+        help="seconds for a whole table; rows it does not reach are undecided")  # fmt: skip
     add("--steps", default="", metavar="FILE", help="check a worked derivation; - reads stdin")
     add("--batch", default="", metavar="FILE.csv", help="check a table of answers")
     add("--network", default="", metavar="3-3-2-1",
@@ -283,6 +286,8 @@ def _code(args: argparse.Namespace, derivation: chainrule.Derivation) -> str:
 def _check(args: argparse.Namespace) -> int:
     from_ending = {**_ENDINGS, ".csv": "csv"}
     form = args.format or from_ending.get(os.path.splitext(args.output)[1].lower(), "text")
+    if args.total is not None and not args.batch:
+        raise chainrule.UsageError("--total is for a table", hint="see --batch, or --timeout")
     if args.batch:
         return _check_batch(args, form)
     if form not in ("text", "markdown", "json"):
@@ -293,7 +298,7 @@ def _check(args: argparse.Namespace) -> int:
     elif args.steps:
         text = sys.stdin.read(2_000_001) if args.steps == "-" else _file(args.steps)
         source = _source(args.expression) if args.expression else None
-        found = chainrule.check_steps(text, source, args.wrt)
+        found = chainrule.check_steps(text, source, args.wrt, timeout=args.timeout)
     else:
         if not args.expression or not args.answer:
             raise chainrule.UsageError(
@@ -313,7 +318,9 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _check_batch(args: argparse.Namespace, form: str) -> int:
-    rows = chainrule.check_batch(_file(args.batch), _progress())
+    rows = chainrule.check_batch(
+        _file(args.batch), _progress(), timeout=args.timeout, total=args.total
+    )
     _write(chainrule.batch_as(rows, form), args.output)
     found = {row.status for row in rows}
     if found & {"wrong", "undecided"}:

@@ -7,15 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from chainrule.core.collector import paused
 from chainrule.core.errors import DomainError, ShapeError, UsageError
-from chainrule.core.expr import Expr, substitute, symbol
-from chainrule.core.program import Program
+from chainrule.core.expr import Expr
+from chainrule.core.program import Program, over_inputs
 from chainrule.core.shape import affine, shape_text, size_of
 from chainrule.derivation.build import resolve_variables
 from chainrule.derivation.cut import cut
 from chainrule.inputs import Names, Source, names_of, program_of
 from chainrule.lower.bound import Bound, bind
-from chainrule.lower.load import load
+from chainrule.lower.load import Loaded
 from chainrule.lower.lowering import DIRECTION, MODES, Mode, lower
 from chainrule.lower.numpy_source import RESERVED, Module
 from chainrule.lower.schedule import Schedule, schedule
@@ -47,11 +48,14 @@ class GradientFunction:
         self, program: Program, wrt: Sequence[str], dtype: Dtype | None, mode: Mode = "gradient"
     ) -> None:
         self.program, self.wrt, self.dtype, self.mode = program, tuple(wrt), dtype, mode
-        lowered = lower(program, wrt, _lesson(program, wrt), mode)
-        self.schedule: Schedule = schedule(lowered, RESERVED)
-        self._module = Module(self.schedule, text, dtype or "")
-        self.source: str = self._module.write()
-        self._functions = load(self.source)
+        with paused():
+            lowered = lower(program, wrt, _lesson(program, wrt), mode)
+            self.schedule: Schedule = schedule(lowered, RESERVED)
+            module = Module(self.schedule, text, dtype or "")
+            parts = module.write()
+        self._name, self._inputs = module.name, module.inputs
+        self.source: str = "".join(parts)
+        self._functions = Loaded(parts, ["value", self._name])
 
     def __repr__(self) -> str:
         outputs = ", ".join(self.schedule.outputs)
@@ -77,16 +81,16 @@ class GradientFunction:
             values |= {DIRECTION + name: v for name, v in direction.items()}
         arguments = self._arguments(values)
         try:
-            value, grads = self._functions[self._module.name](**arguments)
+            value, grads = self._functions[self._name](**arguments)
         except np.linalg.LinAlgError:
             raise DomainError("a matrix has no inverse at these values") from None
         return value, {name: grads[name] for name in self.wrt}
 
-    def value(self, **values: Any) -> Any:
+    def value(self, /, **values: Any) -> Any:
         """The value alone: a float, or an array where the output is one or there are several."""
         return self._functions["value"](**self._arguments(values))
 
-    def flat(self, **data: Any) -> FlatFunction:
+    def flat(self, /, **data: Any) -> FlatFunction:
         """The function of one vector that holds all variables, as `scipy.optimize` wants it.
 
         Args:
@@ -100,13 +104,17 @@ class GradientFunction:
         """
         return FlatFunction(self, data)
 
-    def bind(self, *, fast_tanh: bool = False, copy: bool = False, **sizes: int) -> Bound:
+    def bind(
+        self, dimensions: Mapping[str, int] | None = None, /, *,
+        fast_tanh: bool = False, copy: bool = False, **sizes: int,
+    ) -> Bound:  # fmt: skip
         """The form that allocates its memory once, for dimensions of these sizes.
 
         The gradients that it returns are the same arrays each time: the next call writes over
         them. `batch` is the size of the one named dimension there is.
 
         Args:
+            dimensions: sizes by name, for names that are options of this function.
             fast_tanh: tanh accurate to the rounding of 1, twice as fast.
             copy: return arrays of their own with each call.
             sizes: of the named dimensions.
@@ -120,12 +128,18 @@ class GradientFunction:
         >>> bound(X=np.ones((3, 2)), w=np.ones(2))
         (4.0, {'w': array([4., 4.])})
         """
+        sizes = {**(dimensions or {}), **sizes}
         return bind(self.schedule, sizes, self.dtype or "float64", fast_tanh=fast_tanh, copy=copy)
 
     def _arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values by the code's own names, as arrays of one dtype."""
         inputs = {s.name: s for s in self.schedule.lowered.inputs}
-        given = {n if n in inputs else canonical_name(n): v for n, v in values.items()}
+        given: dict[str, Any] = {}
+        for spelled, v in values.items():
+            name = spelled if spelled in inputs else canonical_name(spelled)
+            if name in given:
+                raise UsageError(f"{name} has two values", hint=f"{spelled} is {name}, too")
+            given[name] = v
         for name in given:
             if name not in inputs:
                 raise UsageError(f"{name} is no input", hint=f"the inputs: {', '.join(inputs)}")
@@ -148,7 +162,7 @@ class GradientFunction:
                 )  # fmt: skip
             converted[name] = array if leaf.shape else array[()]
         self._fit(converted)
-        return {self._module.inputs[name]: value for name, value in converted.items()}
+        return {self._inputs[name]: value for name, value in converted.items()}
 
     def _fit(self, values: Mapping[str, Any]) -> None:
         """Refuse arrays whose dimensions do not agree."""
@@ -237,12 +251,7 @@ class FlatFunction:
 
 def _lesson(program: Program, wrt: Sequence[str]) -> dict[str, Expr]:
     """The intermediates of the derivation, over the program's inputs."""
-    known: dict[Expr, Expr] = {}
-    found: dict[str, Expr] = {}
-    for name, expression, _ in cut(program, wrt):
-        (written,) = substitute([expression], known)
-        known[symbol(name, expression.shape)] = found[name] = written
-    return found
+    return over_inputs((name, expression) for name, expression, _ in cut(program, wrt))
 
 
 def _common(arrays: Sequence[np.ndarray[Any, Any]]) -> str:

@@ -119,3 +119,14 @@ def _number(value: Number | str) -> Number:
     if number is None:
         raise UsageError(f"`{value}` is not a number", hint="write a value such as 2, 1/3 or pi/4")
     return number
+
+
+def seconds_of(timeout: float | None) -> float | None:
+    """A limit of time; None is none.
+
+    Raises:
+        UsageError: it is not positive.
+    """
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"the timeout is {timeout}", hint="give a positive number of seconds")
+    return timeout

@@ -169,9 +169,9 @@ a number of 10000 digits; at most 1000 are read
   = write sin(x)""",
     ),
     (
-        "x" * 1_000_001,
+        "x = 1\n" * 10_000_000,
         """\
-a text of 1,000,001 characters; at most 1,000,000 are read
+a text of 60,000,000 characters; at most 50,000,000 are read
 = split it into smaller programs""",
     ),
 ]

@@ -70,11 +70,11 @@ def test_thousands_of_statements_take_time_in_proportion() -> None:
 def test_an_answer_that_takes_too_long_to_compare_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chainrule.checking.question._PATIENCE", 0.2)
+    monkeypatch.setattr("chainrule.checking.task.PATIENCE", 0.2)
     long = "log10(" + "*".join("classxyz" * 20) + ")"
     start = perf_counter()
     assert cr.check(long, "2*q").status in ("wrong", "undecided")
     assert perf_counter() - start < 5
     assert cr.check("gamma(x + 111)", "gamma(x + 111)*digamma(x + 111)").correct
-    monkeypatch.setattr("chainrule.checking.question._PATIENCE", 1e-9)
+    monkeypatch.setattr("chainrule.checking.task.PATIENCE", 1e-9)
     assert cr.check("x*exp(x^2)", "(1 + 2*x^2)*exp(x^2)").status == "undecided"

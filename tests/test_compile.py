@@ -150,7 +150,7 @@ def test_gradients_agree_with_differences(wrt: str, text: str) -> None:
 def test_float32_stays(wrt: str, text: str) -> None:
     step = cr.compile(text, wrt, dtype="float32")
     values = inputs_of(step, positive=True)
-    single = {step._module.inputs[n]: np.float32(v) for n, v in values.items()}
+    single = {step._inputs[n]: np.float32(v) for n, v in values.items()}
     for array in step._functions["value_and_grad"](**single)[1].values():
         assert isinstance(array, float) or array.dtype == np.float32
     assert np.isclose(step(**values)[0], cr.compile(text, wrt)(**values)[0], rtol=1e-4, atol=1e-4)

@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from time import perf_counter
 
 from chainrule.checking import patience
 from chainrule.checking.answer import Entry, Remark, Status, Verdict
@@ -26,6 +25,7 @@ from chainrule.checking.array_mistakes import Mistakes
 from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.equality import Equality
 from chainrule.checking.given import Given, Head, Names, read_answer
+from chainrule.checking.task import Task
 from chainrule.core import arrays
 from chainrule.core.accumulate import gradient
 from chainrule.core.errors import ChainruleError, ShapeError, UnsupportedError, UsageError
@@ -40,14 +40,12 @@ from chainrule.core.expr import (
     symbol,
     topological,
 )
-from chainrule.core.program import Program
 from chainrule.core.shape import shape_text
 from chainrule.core.table.linear import inverse
-from chainrule.derivation.build import build, resolve_variables
-from chainrule.derivation.steps import Block, Derivation, Layout
+from chainrule.derivation.build import resolve_variables
+from chainrule.derivation.steps import Block, Derivation
 
 _MOST_REPAIRS = 24
-_PATIENCE = 10.0  # seconds for an answer
 _TRANSPOSE = r"\s*(?:'|\.T\b|\^T\b|\^\{\s*(?:T|\\top|\\intercal|\\prime)\s*\}|\^\\top\b)"
 _INVERSE_TRANSPOSED = re.compile(
     r"(\\(?:mathbf|boldsymbol|bm)\{\w+\}|(?<![A-Za-z_])[A-Za-z]\d*)"
@@ -55,30 +53,8 @@ _INVERSE_TRANSPOSED = re.compile(
 )
 
 
-class ArrayQuestion:
-    """A program over arrays whose derivative is asked for."""
-
-    def __init__(
-        self,
-        program: Program,
-        variables: Sequence[str] = (),
-        order: int = 1,
-        layout: Layout | None = None,
-        seconds: float | None = None,
-    ) -> None:
-        self.program, self.layout, self.order = program, layout, order
-        self._seconds, self._until = seconds, float("inf")
-        self.asked = tuple(variables or program.variables or program.arguments)
-        self.names = Names.of(program, self.asked)
-        self._derivations: dict[tuple[str, ...], Derivation] = {}
-
-    def derivation(self, variables: tuple[str, ...]) -> Derivation:
-        """The derivation by these variables."""
-        if variables not in self._derivations:
-            self._derivations[variables] = build(
-                self.program, variables=variables, order=self.order, deadline=self._until
-            )
-        return self._derivations[variables]
+class ArrayQuestion(Task):
+    """A question about vectors and matrices."""
 
     def check(self, answer: str) -> Verdict:
         """The verdict on one answer; what takes longer than ten seconds is undecided.
@@ -86,7 +62,7 @@ class ArrayQuestion:
         Raises:
             UnsupportedError: the derivative is a tensor of order three or more.
         """
-        self._until = perf_counter() + (self._seconds or _PATIENCE)
+        self.begin()
         try:
             given = read_answer(_INVERSE_TRANSPOSED.sub(_spelled_out, answer), self.names)
         except ShapeError as error:
@@ -100,7 +76,9 @@ class ArrayQuestion:
             derivation, block = self._block_for(cells[0], given, remarks)
             pairs = [(block, cells[0])]
         else:
-            derivation = self.derivation(self.asked or tuple(resolve_variables(self.program)))
+            derivation = self.derivation(
+                self.asked or tuple(resolve_variables(self.program)), self.order
+            )
             pairs = self._paired(derivation, given, cells)
         entries, problems = [], []
         for block, cell in pairs:
@@ -112,7 +90,7 @@ class ArrayQuestion:
         status: Status = "wrong" if "different" in statuses or problem else "right"
         if status == "right" and "undecided" in statuses:
             status = "undecided"
-            problem = "time" if perf_counter() > self._until else ""
+            problem = "time" if self.is_late else ""
         return Verdict(status, derivation, answer, tuple(entries), tuple(remarks), problem)
 
     def _block_for(
@@ -123,7 +101,8 @@ class ArrayQuestion:
         choices = self.asked or tuple(resolve_variables(self.program))
         if named in choices:
             choices = (named,)
-        found = [(d, b) for v in choices for d in [self.derivation((v,))] for b in d.result.blocks]
+        derivations = [self.derivation((v,), self.order) for v in choices]
+        found = [(d, b) for d in derivations for b in d.result.blocks]
         fitting = [(d, b) for d, b in found if same_shape(b.written.shape, cell.shape)]
         for d, b in fitting if len(found) > 1 else ():
             if self._compare(_function(d, b), b.written, cell).status == "equal":
@@ -203,7 +182,7 @@ class ArrayQuestion:
 
     def _compare(self, function: Expr, right: Expr, given: Expr) -> Equality:
         try:
-            with patience.until(self._until):
+            with patience.until(self.until):
                 return compare(function, right, given)
         except TimeoutError:
             return Equality("undecided")
@@ -214,7 +193,7 @@ class ArrayQuestion:
         """Where the entry differs and why, as far as there is time."""
         given = entry.given
         try:
-            with patience.until(self._until + (0 if self._seconds else _PATIENCE)):
+            with patience.until(self.explained):
                 if same_shape(given.shape, entry.right.shape):
                     found = counterexample(function, entry.right, given)
                     entry = entry._replace(counterexample=found)
@@ -267,7 +246,7 @@ class ArrayQuestion:
                 )
         if not error.shapes or () in error.shapes:
             raise error  # a name that nothing says is an array, perhaps
-        derivation = self.derivation(variables)
+        derivation = self.derivation(variables, self.order)
         return Verdict("wrong", derivation, answer, (), (remark,), "misfit")
 
     def _repairs(self, answer: str) -> Iterator[tuple[str, Diagnosis]]:

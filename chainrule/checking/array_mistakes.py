@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from chainrule.checking.array_equality import Sample, Values, same_shape
 from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.mistakes import TABLE
+from chainrule.checking.patience import limit
 from chainrule.checking.places import Place
 from chainrule.core import arrays
 from chainrule.core.accumulate import cotangents, edge, gradient
@@ -169,10 +170,12 @@ class Mistakes:
         factor = mul(const(constant), over)
         if over is ONE and constant == -1:
             return 3, Diagnosis("opposite sign")
-        missing = simplify(div(ONE, factor)).result
+        missing = simplify(div(ONE, factor), deadline=limit()).result
         if constant == 1 and all(p >= 0 for p in powers.values()):
             return 0, Diagnosis("mean forgotten", used=factor, right=missing)
-        return 50, Diagnosis("factor of the whole", used=simplify(factor).result, right=missing)
+        return 50, Diagnosis(
+            "factor of the whole", used=simplify(factor, deadline=limit()).result, right=missing
+        )
 
     # ---- the answer's own formula
 
@@ -292,7 +295,8 @@ class Mistakes:
                 if slope is place.slope or mistake.kind == "factor missing":
                     continue
                 (wrong,) = substitute([slope], {plain: argument})
-                used, right = simplify(slope).result, simplify(place.slope).result
+                used = simplify(slope, deadline=limit()).result
+                right = simplify(place.slope, deadline=limit()).result
                 used, right = substitute([used, right], {plain: inner})
                 told = Diagnosis(mistake.kind, at, inner, used, right)
                 yield mistake.rank + 2, told, arrays.hadamard(bar, wrong)

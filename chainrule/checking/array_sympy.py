@@ -7,10 +7,12 @@ entry. Both sides are then compared at points, to 50 digits; `simplify` decides 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
+from chainrule.checking import patience
 from chainrule.checking.array_claims import ArrayClaim, Comparison, Shift
 from chainrule.checking.array_differences import in_words, point_in
 from chainrule.checking.array_points import (
@@ -20,10 +22,10 @@ from chainrule.checking.array_points import (
     count_of,
     small_sizes,
 )
-from chainrule.checking.array_values import ArrayTape
+from chainrule.checking.array_values import HEAVY, ArrayTape
 from chainrule.checking.differences import Estimate, digits_of, relative_error
 from chainrule.checking.numbers import context
-from chainrule.checking.to_sympy import Declined
+from chainrule.checking.to_sympy import LOADING, Declined
 from chainrule.core.expr import Apply, Expr, Sym, fold, topological
 from chainrule.core.shape import size_of
 from chainrule.derivation.steps import Method
@@ -35,7 +37,7 @@ _POINTS = 2
 _TREE = 130
 _ENTRIES = 250  # derivatives of an entry by an entry
 _WORK = 5_000  # their trees together
-_HEAVY = frozenset({"expm", "expm_frechet"})
+
 _SECONDS = 2.0
 
 
@@ -183,8 +185,13 @@ def compare(
     deadline = min(deadline, perf_counter() + _SECONDS)
     if perf_counter() > deadline:
         return Method("sympy", "unverified", "the time for it ran out")
+    if "sympy" not in sys.modules and patience.limit() < perf_counter() + LOADING:
+        return Method("sympy", "unverified", "too little time was left to load SymPy")
     try:
-        return _compare(claims, text, points, deadline)
+        import sympy  # noqa: F401  (loaded before anything can interrupt it)
+
+        with patience.interrupted(patience.limit()):
+            return _compare(claims, text, points, deadline)
     except TimeoutError:
         return Method("sympy", "unverified", "the time for it ran out")
     except Declined as declined:
@@ -260,7 +267,7 @@ def _check_size(comparison: Comparison) -> None:
             total += t * many
         return min(total, 10**9)
 
-    if any(isinstance(n, Apply) and n.op.name in _HEAVY for n in topological(comparison.functions)):
+    if any(isinstance(n, Apply) and n.op.name in HEAVY for n in topological(comparison.functions)):
         raise Declined("SymPy would take long over a matrix exponential")
     trees = dict(zip(comparison.functions, fold(comparison.functions, tree), strict=True))
     if any(t > _TREE for t in trees.values()):

@@ -32,6 +32,7 @@ from chainrule.core.expr import Apply, Const, Expr, Sym, topological
 from chainrule.core.shape import Shape, affine, shape_text, size_of
 from chainrule.core.table.abstract import AbstractOperator
 
+HEAVY = frozenset({"expm", "expm_frechet"})
 _CONSTANTS = frozenset({"ones", "zeros", "eye", "unit"})
 _LARGEST = 50_000  # numbers computed with many digits
 
@@ -152,8 +153,13 @@ class ArrayTape:
         op = node.op
         if op.shape is None:
             return self._entries(m, node, args)
+        # Dozens of products of matrices take seconds, and look at no clock.
+        moment = self._deadline if op.name in HEAVY else float("inf")
         try:
-            value = op.mpmath(m, *(value for value, _ in args))
+            with patience.interrupted(moment):
+                value = op.mpmath(m, *(value for value, _ in args))
+        except TimeoutError:
+            raise
         except (OverflowError, MemoryError, NotImplementedError):
             self.clamped = True
             value = m.nan
@@ -169,6 +175,8 @@ class ArrayTape:
         guarded = too_large(notation, tops) if notation != "piecewise" else False
         largest, out = 0, []
         for operands in _broadcast(shape, [value for value, _ in args]):
+            if perf_counter() > self._deadline:
+                raise TimeoutError
             value, top = None, 0
             if notation == "piecewise":
                 value, top = branch([None if m.isnan(v) else v for v in operands], tops)

@@ -38,10 +38,11 @@ def verify_arrays(
     text = derivation.program.source
     methods: list[Method] = []
     patience = 0.0
+    # Numbers first: where time is short, they decide most in it.
+    numeric = _numeric(claims, text, deadline, _POINTS, _COMFORT)
     if mode == "symbolic":
         patience = min(deadline, perf_counter() + _PATIENCE)
         methods.append(array_sympy.compare(claims, text, deadline=patience))
-    numeric = _numeric(claims, text, deadline, _POINTS, _COMFORT)
     edges: list[Status] = ["unverified"] * len(derivation.edges)
     by_sympy = 0
     deadline = min(deadline, perf_counter() + _EDGE_SECONDS)

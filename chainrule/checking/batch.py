@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from time import perf_counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chainrule.checking.answer import Verdict
@@ -101,12 +102,24 @@ def _exercise(line: int, cells: list[str], order: dict[str, int]) -> Exercise:
     )  # fmt: skip
 
 
-def check_all(rows: list[Exercise]) -> Iterator[Checked]:
-    """The verdicts one by one; answers to one exercise share its derivation."""
+def check_all(
+    rows: list[Exercise], seconds: float | None = None, total: float | None = None
+) -> Iterator[Checked]:
+    """The verdicts one by one; answers to one exercise share its derivation.
+
+    Args:
+        rows: of the table.
+        seconds: for each answer; None: as for an answer by itself.
+        total: seconds for all answers together; those it does not reach are undecided.
+    """
+    latest = float("inf") if total is None else perf_counter() + total
     questions: dict[tuple[str, str], Question | ArrayQuestion] = {}
     for row in rows:
         if row.problem:
             yield Checked(row, "unusable", problem=row.problem)
+            continue
+        if perf_counter() > latest:
+            yield Checked(row, "undecided", problem="the time for the table ran out")
             continue
         try:
             key = row.expression, row.variable
@@ -114,7 +127,8 @@ def check_all(rows: list[Exercise]) -> Iterator[Checked]:
                 if len(questions) > 256:
                     questions.clear()
                 names = [canonical_name(n.strip()) for n in row.variable.split(",") if n.strip()]
-                questions[key] = question_of(parse(row.expression), names)
+                questions[key] = question_of(parse(row.expression), names, seconds=seconds)
+                questions[key].latest = latest
             verdict = questions[key].check(row.answer)
         except ChainruleError as error:
             yield Checked(row, "unusable", problem=str(error))

@@ -8,6 +8,7 @@ both, to 50 digits (agreed numerically).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,8 +17,9 @@ from typing import Any
 
 from chainrule.checking.edges import Local, kinks_of, statuses
 from chainrule.checking.numbers import Tape, context
+from chainrule.checking.patience import interrupted
 from chainrule.checking.points import Point, Search, in_words
-from chainrule.checking.to_sympy import Declined, converted
+from chainrule.checking.to_sympy import LOADING, Declined, converted
 from chainrule.core.expr import Apply, Expr, fold, free_symbols
 from chainrule.core.ops import Kink
 from chainrule.derivation.steps import Derivation, Method, Status
@@ -33,7 +35,6 @@ _ENTRIES = 25
 _ORDER = 4
 _EXPANDABLE = 150
 _KINDS = 300  # intermediates that differ in more than names
-_INTERMEDIATES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def verify_by_sympy(
     def decide(local: Local) -> Method:
         return _guarded(lambda: _decide_local(local), deadline)
 
-    found, answers = statuses(derivation, decide, _INTERMEDIATES, _KINDS)
+    found, answers = statuses(derivation, decide, _KINDS)
     for question, method in answers:
         if method.status == "failed":
             witness = question.in_its_names(method.detail)
@@ -72,10 +73,17 @@ def verify_by_sympy(
 
 def _guarded(decide: Callable[[], list[_Answer]], deadline: float) -> Method:
     """What `decide` finds; SymPy raises exceptions of many kinds, none of which may pass."""
-    if perf_counter() > deadline:
-        return Method("sympy", "unverified", "the time for it ran out")
     try:
-        answers = decide()
+        if "sympy" not in sys.modules and perf_counter() + LOADING > deadline:
+            return Method("sympy", "unverified", "too little time was left to load SymPy")
+        import sympy  # noqa: F401  (loaded before anything can interrupt it)
+
+        with interrupted(deadline):
+            if perf_counter() > deadline:
+                raise TimeoutError
+            answers = decide()
+    except TimeoutError:
+        return Method("sympy", "unverified", "the time for it ran out")
     except Declined as declined:
         return Method("sympy", "unverified", str(declined))
     except Exception as error:

@@ -15,6 +15,7 @@ from chainrule.checking.diagnoses import DIGITS, Candidate, Diagnosis, Point, Sp
 from chainrule.checking.equality import shared_context
 from chainrule.checking.mistakes import TABLE
 from chainrule.checking.numbers import Tape
+from chainrule.checking.patience import limit
 from chainrule.checking.places import Place
 from chainrule.checking.two import two_mistakes
 from chainrule.checking.whole import rounding, whole_answer
@@ -189,7 +190,7 @@ class Search:
         named: dict[Expr, Expr] = {
             n: symbol(v) for n, v in self.names.items() if isinstance(n, Apply)
         }
-        return simplify(substitute([expression], named)[0]).result
+        return simplify(substitute([expression], named)[0], deadline=limit()).result
 
     def _path(self, spot: Spot, below: Expr | None = None) -> tuple[str, ...]:
         """The names along the trail, output first, then down to the variable if that is one way."""
@@ -210,7 +211,7 @@ class Search:
 
 
 def _short(expression: Expr) -> Expr:
-    return simplify(expression).result
+    return simplify(expression, deadline=limit()).result
 
 
 def names_of(derivation: Derivation) -> dict[Expr, str]:

@@ -127,7 +127,7 @@ class Values:
         """The derivative of function number `f` along its graph."""
         if direction not in self._walked:
             found = slopes(self._tape, self.m, self._exact, dict(direction), self._places)
-            self._walked[direction] = [Estimate(value, self.m.zero) for value in found]
+            self._walked[direction] = [Estimate(value, lost) for value, lost in found]
         return self._walked[direction][f]
 
 
@@ -156,7 +156,7 @@ def compared(fine: Estimate, coarse: Estimate) -> Estimate:
     """The value with as much noise as it differs by from the same with fewer digits."""
     if fine.value is None or coarse.value is None:
         return Estimate(None, fine.noise, fine.clamped or fine.value is not coarse.value)
-    return Estimate(fine.value, fine.noise + 2 * abs(fine.value - coarse.value))
+    return Estimate(fine.value, coarse.noise + 2 * abs(fine.value - coarse.value))
 
 
 def shows_nothing(claimed: Estimate, numerical: Estimate) -> bool:

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from itertools import islice
 from re import split
+from time import perf_counter
+from typing import NamedTuple
 
 from chainrule.checking.by_numbers import Claim, compare
+from chainrule.checking.patience import limit
 from chainrule.core.arithmetic import add
 from chainrule.core.expr import (
     ONE,
     ZERO,
     Apply,
     Expr,
+    Sym,
     free_symbols,
     substitute,
     symbol,
@@ -80,9 +83,67 @@ class Question:
         return "".join(names.get(word, word) for word in split(r"(\b_\d+\b)", witness))
 
 
-def questions(derivation: Derivation) -> Iterator[Question]:
+class _Asked(NamedTuple):
+    """An intermediate, the operands it is asked about, and the places of their edges."""
+
+    of: str
+    expression: Expr
+    operands: list[str]
+    edges: Mapping[str, list[int]]
+
+    def kind(self, d: Derivation) -> tuple[object, ...]:
+        """What is equal for questions that differ in names only."""
+        numbers: dict[Expr, int] = {symbol(self.of): 0}
+        said: list[object] = []
+        _spell(self.expression, numbers, said)
+        for name in self.operands:
+            edges = self.edges.get(name, ())
+            said.append(len(edges))
+            _spell(symbol(name), numbers, said)
+            for i in edges:
+                _spell(d.edges[i].local, numbers, said)
+        return tuple(said)
+
+    def question(self, d: Derivation) -> Question:
+        """The question under neutral names."""
+        zero: Expr = ZERO
+        claimed = [
+            reduce(add, (d.edges[i].local for i in self.edges.get(name, ())), zero)
+            for name in self.operands
+        ]
+        claimed = substitute(claimed, {symbol(self.of): self.expression})
+        roots = [self.expression, *claimed, *map(symbol, self.operands)]
+        names = {f"_{i}": s.name for i, s in enumerate(free_symbols(roots), 1)}
+        neutral = {old: new for new, old in names.items()}
+        renaming: dict[Expr, Expr] = {symbol(old): symbol(new) for old, new in neutral.items()}
+        function, *renamed = substitute([self.expression, *claimed], renaming)
+        claims = tuple((neutral[n], c) for n, c in zip(self.operands, renamed, strict=True))
+        return Question(Local(function, claims), self.of, names, self.places())
+
+    def places(self) -> tuple[tuple[int, ...], ...]:
+        """The places of the edges of each operand."""
+        return tuple(tuple(self.edges.get(name, ())) for name in self.operands)
+
+
+def _spell(root: Expr, numbers: dict[Expr, int], said: list[object]) -> None:
+    """Add an expression in prefix form, its names and what is shared as numbers."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        number = numbers.get(node)
+        if number is not None:
+            said.append(number)
+            continue
+        numbers[node] = len(numbers)
+        if isinstance(node, Apply):
+            said += (node.op, len(node.args))
+            stack += node.args[::-1]
+        else:
+            said.append("name" if isinstance(node, Sym) else node)
+
+
+def _asked(d: Derivation) -> Iterator[_Asked]:
     """For each intermediate: is the derivative by each name that it depends on right?"""
-    d = derivation
     by_target: dict[str, dict[str, list[int]]] = {}
     for i, edge in enumerate(d.edges):
         by_target.setdefault(edge.of, {}).setdefault(edge.by, []).append(i)
@@ -93,25 +154,7 @@ def questions(derivation: Derivation) -> Iterator[Question]:
         operands = list(dict.fromkeys([*edges, *(name for name in inside if name in moving)]))
         if operands:
             moving.add(intermediate.name)
-            yield _question(derivation, intermediate.name, intermediate.expression, operands, edges)
-
-
-def _question(
-    d: Derivation, of: str, expression: Expr, operands: list[str], edges: Mapping[str, list[int]]
-) -> Question:
-    zero: Expr = ZERO
-    claimed = [
-        reduce(add, (d.edges[i].local for i in edges.get(name, ())), zero) for name in operands
-    ]
-    claimed = substitute(claimed, {symbol(of): expression})
-    roots = [expression, *claimed, *map(symbol, operands)]
-    names = {f"_{i}": s.name for i, s in enumerate(free_symbols(roots), 1)}
-    neutral = {old: new for new, old in names.items()}
-    renaming: dict[Expr, Expr] = {symbol(old): symbol(new) for old, new in neutral.items()}
-    function, *renamed = substitute([expression, *claimed], renaming)
-    claims = tuple((neutral[name], c) for name, c in zip(operands, renamed, strict=True))
-    places = tuple(tuple(edges.get(name, ())) for name in operands)
-    return Question(Local(function, claims), of, names, places)
+            yield _Asked(intermediate.name, intermediate.expression, operands, edges)
 
 
 def kinks_of(expression: Expr) -> list[Kink]:
@@ -132,23 +175,28 @@ def by_numbers(local: Local, deadline: float) -> Method:
 
 
 def statuses(
-    derivation: Derivation, decide: Callable[[Local], Method], most: int, kinds: int
+    derivation: Derivation, decide: Callable[[Local], Method], kinds: int
 ) -> tuple[list[Status], list[tuple[Question, Method]]]:
     """Each edge's status, and what was said about each kind of intermediate.
 
-    Intermediates after the first `most`, and those of a new kind after the first `kinds`,
-    stay `unverified`.
+    Intermediates of a new kind after the first `kinds` stay `unverified`, and so does what
+    there is no time for (`chainrule.checking.patience`).
     """
     found: list[Status] = ["unverified"] * len(derivation.edges)
-    decided: dict[Local, Method] = {}
+    decided: dict[tuple[object, ...], Method] = {}
     answers = []
-    for question in islice(questions(derivation), most):
-        if question.local not in decided:
+    for asked in _asked(derivation):
+        if perf_counter() > limit():
+            break
+        kind = asked.kind(derivation)
+        if kind not in decided:
             if len(decided) == kinds:
                 continue
-            decided[question.local] = decide(question.local)
-            answers.append((question, decided[question.local]))
-        for places in question.edges:
+            question = asked.question(derivation)
+            decided[kind] = decide(question.local)
+            answers.append((question, decided[kind]))
+        status = decided[kind].status
+        for places in asked.places():
             for place in places:
-                found[place] = decided[question.local].status
+                found[place] = status
     return found, answers

@@ -7,6 +7,7 @@ from fractions import Fraction
 from time import perf_counter
 from typing import Any
 
+from chainrule.checking import patience
 from chainrule.checking.numbers import evaluate
 from chainrule.core.arithmetic import add, mul, sub
 from chainrule.core.expr import ZERO, Apply, Const, Expr, Sym, free_symbols, substitute
@@ -30,16 +31,23 @@ def joints(derivation: Derivation, deadline: float = float("inf")) -> tuple[Join
     d = derivation
     if d.result.blocks or d.result.kind != "derivative" or len(d.variables) != 1 or not d.kinks:
         return ()
-    found = []
+    found: list[Joint] = []
+    try:
+        with patience.until(deadline):
+            found.extend(_joints(derivation, deadline))
+    except TimeoutError:
+        pass
+    return tuple(found)
+
+
+def _joints(d: Derivation, deadline: float) -> Iterator[Joint]:
     for i, (output, function) in enumerate(zip(d.outputs, d.functions, strict=True)):
         slope = d.result.entries[i][0] if d.layout == "numerator" else d.result.entries[0][i]
         if len(d.targets) != len(d.outputs) or len(free_symbols([function])) != 1:
             continue
         if any(len(by) != 1 for row in d.targets for t in row for _, _, by in t.terms):
             continue
-        for at in sorted(set(_locations(derivation, deadline))):
-            if perf_counter() > deadline:
-                break
+        for at in sorted(set(_locations(d, deadline))):
             shifts = (-_NEAR, 0, _NEAR, -_FARTHER, _FARTHER)
             rows = [evaluate([function, slope], {d.variables[0]: at + h}) for h in shifts]
             values = _rounded([row[0] for row in rows])
@@ -50,16 +58,10 @@ def joints(derivation: Derivation, deadline: float = float("inf")) -> tuple[Join
                 and _settled([*values[:1], *values[2:3], *slopes[:2]], [*values[3:], *slopes[2:]])
             ):
                 place = at if at.denominator != 1 else at.numerator
-                found.append(
-                    Joint(
-                        output,
-                        d.variables[0],
-                        place,
-                        (values[0], values[1], values[2]),
-                        (slopes[0], slopes[1]),
-                    )
-                )
-    return tuple(found)
+                yield Joint(
+                    output, d.variables[0], place, (values[0], values[1], values[2]),
+                    (slopes[0], slopes[1]),
+                )  # fmt: skip
 
 
 def _rounded(values: Sequence[Any]) -> list[float] | None:
@@ -79,7 +81,7 @@ def _locations(derivation: Derivation, deadline: float) -> Iterator[Fraction]:
         assert isinstance(kink.where, Apply)
         if perf_counter() > deadline:
             return
-        distance = simplify(sub(*kink.where.args)).result
+        distance = simplify(sub(*kink.where.args), deadline=deadline).result
         symbols = free_symbols([distance])
         if len(symbols) != 1 or symbols[0].name != derivation.variables[0]:
             continue

@@ -8,12 +8,15 @@ LaTeX `align` blocks are read as well; inside a line `\frac{d}{dx}(…)`, `(…)
 from __future__ import annotations
 
 import re
+from time import perf_counter
 from typing import Literal, NamedTuple
 
+from chainrule.checking import patience
 from chainrule.checking.answer import Verdict
 from chainrule.checking.equality import Function, compare
 from chainrule.checking.given import Head, Names, expression, head_of, split_equals, undressed
 from chainrule.checking.question import Question
+from chainrule.checking.task import PATIENCE
 from chainrule.checking.worked_text import group_end, opening, rows, term_end
 from chainrule.core.errors import ChainruleError, UnsupportedError, UsageError
 from chainrule.core.expr import Expr, free_symbols, substitute, symbol
@@ -24,6 +27,7 @@ from chainrule.derivation.simplify import simplify
 from chainrule.syntax.names import canonical_name
 
 _MOST_LINES = 500
+_LATE = "the time for it ran out"
 _OF_PART = re.compile(
     r"\\[dt]?frac\s*\{\s*(?:d|\\mathrm\{d\})\s*\}\s*\{\s*(?:d|\\mathrm\{d\})\s*(\\?\w+)\s*\}"
     r"|\bd\s*/\s*d([A-Za-z]\w*)"
@@ -75,8 +79,12 @@ class Worked(NamedTuple):
         return "undecided" if open_ else "right"
 
 
-def check_lines(text: str, program: Program | None = None, variable: str = "") -> Worked:
+def check_lines(
+    text: str, program: Program | None = None, variable: str = "", seconds: float | None = None
+) -> Worked:
     """Check a worked derivation; `program` says what is differentiated if the text does not.
+
+    `seconds`: for all lines; those it does not reach are undecided. None: ten for each line.
 
     >>> worked = check_lines("y = x^3\\ndy/dx = 3x^2\\ny'' = 6")
     >>> [line.status for line in worked.lines]
@@ -87,7 +95,7 @@ def check_lines(text: str, program: Program | None = None, variable: str = "") -
             "a worked derivation over vectors and matrices",
             hint="check each line by itself, as an answer",
         )
-    return _Reader(program, variable).run(text)
+    return _Reader(program, variable, seconds).run(text)
 
 
 class _Subject(NamedTuple):
@@ -100,7 +108,9 @@ class _Subject(NamedTuple):
 
 
 class _Reader:
-    def __init__(self, program: Program | None, variable: str) -> None:
+    def __init__(self, program: Program | None, variable: str, seconds: float | None) -> None:
+        self.latest = float("inf") if seconds is None else perf_counter() + seconds
+        self.until = self.latest
         self.variable = variable
         self.raw: dict[str, Expr] = {}  # definitions as written
         self.written: dict[str, Expr] = {}  # over the free names
@@ -124,8 +134,9 @@ class _Reader:
         lines = []
         first: Line | None = None
         for number, row in found:
+            self.until = min(perf_counter() + PATIENCE, self.latest)
             try:
-                line = self.line(number, row)
+                line = self.in_time(number, row)
             except ChainruleError as error:
                 line = Line(number, row, "unreadable", problem=str(error))
                 self.subject = None
@@ -135,6 +146,19 @@ class _Reader:
         return Worked(tuple(lines), first)
 
     # ---- one line
+
+    def in_time(self, number: int, row: str) -> Line:
+        """The line, undecided where its time is up."""
+        if perf_counter() < self.latest:
+            try:
+                with patience.until(self.until):
+                    line = self.line(number, row)
+            except TimeoutError:
+                self.subject = None
+            else:
+                late = line.status == "undecided" and perf_counter() > self.until
+                return line._replace(problem=_LATE) if late else line
+        return Line(number, row, "undecided", problem=_LATE)
 
     def line(self, number: int, row: str) -> Line:
         parts = split_equals(row)
@@ -263,9 +287,11 @@ class _Reader:
             output = next(n for n in ("y", "z", "w", "q_0") if n not in taken)
         program = Program("", ((output, function),), (output,), variables=(by,))
         question = Question(program, (by,), head.order)
+        question.latest = self.latest
+        question.begin()
         derivation = question.derivation((by,), head.order)
         value = derivation.result.entries[0][0]
-        about = Function(function, (by,), derivation.domain, derivation.kinks)
+        about = Function(function, (by,), derivation.domain, derivation.kinks, self.until)
         return _Subject(value, about, question, head.order)
 
     def through(self, name: str, function: Expr, by: str) -> _Subject:
@@ -274,11 +300,13 @@ class _Reader:
         (outer,) = substitute([function], {inner: symbol(by)})
         (slope,) = gradient(outer, [symbol(by)])
         (value,) = substitute([slope], {symbol(by): inner})
-        return _Subject(simplify(value).result, self.function(function))
+        value = simplify(value, deadline=self.until).result
+        return _Subject(value, self.function(function))
 
     def function(self, value: Expr) -> Function:
         """A formula that is to be equal to others, wherever all are defined."""
-        return Function(value, tuple(s.name for s in free_symbols([value])), (), ())
+        names = tuple(s.name for s in free_symbols([value]))
+        return Function(value, names, (), (), self.until)
 
     def names(self) -> Names:
         meanings: dict[Expr, Expr] = {symbol(n): e for n, e in self.written.items()}

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from chainrule import checking
@@ -19,12 +18,13 @@ from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.diagnosis import Search, names_of
 from chainrule.checking.equality import Equality, Function, compare, value_at
 from chainrule.checking.equality import Given as Point
-from chainrule.checking.given import Given, Head, Names, expression, read_answer
+from chainrule.checking.given import Given, Head, expression, read_answer
 from chainrule.checking.numbers import evaluate
+from chainrule.checking.task import Task
 from chainrule.core.errors import ChainruleError
 from chainrule.core.expr import Expr, free_symbols, substitute, symbol
 from chainrule.core.program import Program
-from chainrule.derivation.build import build, has_arrays, resolve_variables
+from chainrule.derivation.build import has_arrays, resolve_variables
 from chainrule.derivation.steps import Derivation, Layout
 from chainrule.syntax.parser import parse
 
@@ -32,11 +32,8 @@ if TYPE_CHECKING:
     from chainrule.checking.array_answers import ArrayQuestion
 
 
-_PATIENCE = 10.0  # seconds for an answer
-
-
-class Question:
-    """A program whose derivative is asked for; several answers can be checked against it."""
+class Question(Task):
+    """A question about numbers: a derivative, a gradient, a Jacobian or a Hessian."""
 
     def __init__(
         self,
@@ -46,26 +43,12 @@ class Question:
         layout: Layout | None = None,
         seconds: float | None = None,
     ) -> None:
-        self.program, self.layout, self._seconds = program, layout, seconds
-        self.asked = tuple(variables or program.variables or program.arguments)
-        self.order = program.order if program.order > 1 else order
-        self._derivations: dict[tuple[tuple[str, ...], int], Derivation] = {}
-        self._written = program.written_out()
-        self.names = Names.of(program, self.asked)
-        self._until = float("inf")
-
-    def derivation(self, variables: tuple[str, ...], order: int) -> Derivation:
-        """The derivation by these variables."""
-        key = variables, order
-        if key not in self._derivations:
-            self._derivations[key] = build(
-                self.program, variables=variables, order=order, deadline=self._until
-            )
-        return self._derivations[key]
+        order = program.order if program.order > 1 else order
+        super().__init__(program, variables, order, layout, seconds)
 
     def check(self, answer: str) -> Verdict:
         """The verdict on one answer; what takes longer than ten seconds is undecided."""
-        self._until = perf_counter() + (self._seconds or _PATIENCE)
+        self.begin()
         given = read_answer(answer, self.names)
         remarks: list[Remark] = []
         if given.constant:
@@ -80,7 +63,7 @@ class Question:
     def verdict_on(self, value: Expr, order: int, answer: str) -> Verdict:
         """The verdict on a formula for the derivative by the variable that was asked for."""
         (variable,) = self.asked
-        self._until = perf_counter() + (self._seconds or _PATIENCE)
+        self.begin()
         derivation = self.derivation((variable,), order)
         right = derivation.result.entries[0][0]
         entry = self._entry(derivation, 0, (variable,) * order, value, right)
@@ -186,7 +169,7 @@ class Question:
     def _function(self, derivation: Derivation, index: int = 0) -> Function:
         return Function(
             derivation.functions[index], derivation.variables, derivation.domain,
-            derivation.kinks, self._until,
+            derivation.kinks, self.until,
         )  # fmt: skip
 
     def _entry(
@@ -200,7 +183,7 @@ class Question:
         entry = Entry(output, by, right, given, equality)
         # Why it is wrong may take as long again, unless somebody said how long.
         try:
-            with patience.until(self._until + (0 if self._seconds else _PATIENCE)):
+            with patience.until(self.explained):
                 entry = entry._replace(counterexample=_counterexample(equality, right, given))
                 told = self._diagnoses(derivation, function, by, equality, right, given)
                 return entry._replace(diagnoses=told)
@@ -238,10 +221,12 @@ class Question:
             return (Diagnosis("unknown name", extra[0]),)
         stranger = extra[0]
         for name in self.names.free:
+            patience.hurry()
             there = substitute([given], {stranger: symbol(name)})[0]
             if compare(function, right, there).status == "equal":
                 return (Diagnosis("renamed", stranger, symbol(name)),)
         for formula in names_of(derivation):
+            patience.hurry()
             there = substitute([given], {stranger: formula})[0]
             if compare(function, right, there).status == "equal":
                 return (Diagnosis("not substituted", stranger, formula),)
@@ -257,9 +242,8 @@ class Question:
             entries = [self._with_reading(e, derivation, answer) for e in entries]
         elif "undecided" in statuses:
             status = "undecided"
-            late = perf_counter() > self._until
             return Verdict(status, derivation, answer, tuple(entries), tuple(remarks),
-                           "time" if late else "")  # fmt: skip
+                           "time" if self.is_late else "")  # fmt: skip
         for entry in entries:
             if entry.equality.missing is not None and entry.equality.status == "equal":
                 remarks.append(Remark("domain", point=entry.equality.missing))

@@ -12,6 +12,7 @@ from chainrule.core.expr import Apply, Const, Expr, Sym, fold, free_symbols, top
 from chainrule.core.table.abstract import AbstractOperator
 from chainrule.core.table.special import DIGAMMA, GAMMA, POLYGAMMA
 
+LOADING = 0.7  # seconds, at the least, that SymPy takes to load
 _LARGEST = 1 << 1000
 MANY_BITS = 8192  # of a power of numbers, which SymPy writes out
 _WRITTEN_OUT = 1000

@@ -57,8 +57,12 @@ def cotangents(
         bar = stands_for(bar)
         for slot, argument in enumerate(node.args):
             if argument in active:
-                term = edge(node, slot).pull(bar)
-                assert term.shape == argument.shape, (node, slot)
+                if node.op.maps or node.shape or argument.shape:
+                    term = edge(node, slot).pull(bar)
+                    assert term.shape == argument.shape, (node, slot)
+                else:  # of numbers a map is a product
+                    partial = node.op.partial(node, slot)
+                    term = bar if partial is ONE else arrays.scaled(bar, partial)
                 if not arrays.is_zero(term):
                     terms.setdefault(argument, []).append(term)
     return found

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chainrule.core.errors import Span
-from chainrule.core.expr import Expr, Sym, substitute, symbol
+from chainrule.core.expr import Apply, Expr, Sym, apply, symbol
 from chainrule.core.shape import Shape
 
 Signature = tuple[tuple[Shape, ...], Shape]
@@ -68,9 +68,34 @@ class Program:
 
     def written_out(self) -> dict[str, Expr]:
         """Each statement over the free names alone."""
-        known: dict[Expr, Expr] = {}
-        out: dict[str, Expr] = {}
-        for name, expression in self.assignments:
-            (out[name],) = substitute([expression], known)
-            known[symbol(name, expression.shape)] = out[name]
-        return out
+        return over_inputs(self.assignments)
+
+
+def over_inputs(assignments: Iterable[tuple[str, Expr]]) -> dict[str, Expr]:
+    """Each assignment without the names of those before it.
+
+    >>> x, u = symbol("x"), symbol("u")
+    >>> over_inputs([("u", 2 * x), ("y", u * u + x)])["y"]
+    add(mul(mul(2, x), mul(2, x)), x)
+    """
+    known: dict[Expr, Expr] = {}  # by name
+    written: dict[str, Expr] = {}
+    for name, expression in assignments:
+        new: dict[Expr, Expr] = {}
+        stack = [expression]
+        while stack:
+            node = stack.pop()
+            if node in new:
+                continue
+            if not isinstance(node, Apply):
+                new[node] = known.get(node, node)
+                continue
+            below = [a for a in node.args if a not in new]
+            if below:
+                stack.append(node)
+                stack += below
+            else:
+                args = tuple([new[a] for a in node.args])
+                new[node] = node if args == node.args else apply(node.op, *args)
+        known[symbol(name, expression.shape)] = written[name] = new[expression]
+    return written

@@ -7,7 +7,8 @@ of the rows' domains); the result may be defined at more points. So `x/x` is 1 a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from chainrule.core.arithmetic import EXP, LN, POW, E
 from chainrule.core.expr import Apply, Const, Expr, apply, const
@@ -38,26 +39,20 @@ from chainrule.derivation.writing import Writer, is_exponential, is_positive_con
 class Algebra:
     """Values and the nodes they are written as; one for each pass over an expression.
 
-    `fired` collects the names of the rules that changed something.
+    `fired` collects the names of the rules that changed something; `value` gives the value of a
+    node that was written here, and of any other the node as a base.
     """
 
-    def __init__(self, measure: Measure, signs: Signs, spread: bool = True) -> None:
+    def __init__(self, measure: Measure, signs: Signs, large: bool = False) -> None:
         self.measure, self.signs = measure, signs
         self.fired: set[str] = set()
         self._values: dict[Expr, Value] = {}
+        # No method of this object: the writer, and all the values, would be left to the collector.
+        self.value: Callable[[Expr], Value] = partial(_value, self._values)
         self._bases: dict[frozenset[Key], list[tuple[dict[Key, Rational], Expr]]] = {}
-        self.writer = Writer(measure, self.value, spread)
+        self.writer = Writer(measure, self.value, spread=not large)
 
     # ------------------------------------------------------------ values and nodes
-
-    def value(self, node: Expr) -> Value:
-        """The value of a node that was written here; of any other, the node as a base."""
-        known = self._values.get(node)
-        if known is None:
-            if isinstance(node, Const):
-                return Product(node.value, {}, node.decimal)
-            known = self._values[node] = Product(1, {node: 1})
-        return known
 
     def write(self, value: Value) -> Expr:
         """The node of a value."""
@@ -372,3 +367,13 @@ def _positive_first(terms: list[Product]) -> list[Product]:
     positive = [t for t in terms if t.coefficient > 0]
     first = next((t for t in positive if not t.constant), positive[0] if positive else None)
     return terms if first is None else [first, *[t for t in terms if t is not first]]
+
+
+def _value(known: dict[Expr, Value], node: Expr) -> Value:
+    """The value of a node that was written; of any other, the node as a base."""
+    value = known.get(node)
+    if value is None:
+        if isinstance(node, Const):
+            return Product(node.value, {}, node.decimal)
+        value = known[node] = Product(1, {node: 1})
+    return value

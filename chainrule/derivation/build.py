@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 from chainrule.core.arithmetic import mul
+from chainrule.core.collector import paused
 from chainrule.core.errors import UsageError
 from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, symbol, topological
 from chainrule.core.program import Program
 from chainrule.core.shape import dimension_names
 from chainrule.derivation import matrix
 from chainrule.derivation.combine import Point, Stage, sum_of, transpose
+from chainrule.derivation.cut import LONGEST_PRODUCT
 from chainrule.derivation.domain import ledger
 from chainrule.derivation.paths import spelled
-from chainrule.derivation.simplify import Simplifier
+from chainrule.derivation.simplify import Simplifier, overlapping
 from chainrule.derivation.steps import (
     Derivation,
     Granularity,
@@ -36,6 +39,7 @@ MAX_ORDER = 12
 _LETTERS = "uvwstrpqabcd"
 
 
+@paused()
 def build(
     program: Program,
     *,
@@ -232,12 +236,18 @@ def _first_order(
     """The Jacobian, rows by output, told in the style that the number of paths allows."""
     outputs, names = stage.program.outputs, stage.variables
     stage.tell_locals()
+    if stage.long_products and stage.granularity == "textbook":
+        remarks.append(
+            f"a product of more than {LONGEST_PRODUCT} factors is taken factor by factor: the "
+            "product of the first two has a name, that of the first three, and so on"
+        )
     count = sum(stage.count(y, v) for y in outputs for v in names)
     paths: list[Path] = []
     if count <= budget or listed:
-        for y in outputs:
-            for v in names:
-                paths += stage.paths(y, v, budget - len(paths))
+        for y, v in product(outputs, names):
+            if len(paths) == budget:
+                break
+            paths += stage.paths(y, v, budget - len(paths))
     if style == "paths" and count > budget:
         style = "backprop"
         remarks.append(
@@ -250,13 +260,33 @@ def _first_order(
     elif style == "backprop":
         for y in outputs:
             stage.tell_adjoints(y)
-    rows = []
-    for y in outputs:
-        bar = {} if style == "paths" else stage.adjoints(y)
-        rows.append([stage.tell_entry(style, y, v, bar.get(v, ZERO)) for v in names])
+    rows = _entries(stage, style, remarks)
     if len(outputs) > 1:
         stage.tell_layers(layout == "denominator")
     return rows, style, paths
+
+
+def _entries(stage: Stage, style: Style, remarks: list[str]) -> list[list[Expr]]:
+    """The Jacobian, told entry by entry; or, where that would be many times as long, at once."""
+    outputs, names = stage.program.outputs, stage.variables
+    if style == "paths":
+        return [[stage.tell_entry(style, y, v, None) for v in names] for y in outputs]
+    raw = []
+    for y in outputs:
+        bar = stage.adjoints(y)
+        raw.append([bar.get(v, ZERO) for v in names])
+    flat = [entry for row in raw for entry in row]
+    if not overlapping(flat):
+        return [
+            [stage.tell_entry(style, y, v, entry) for v, entry in zip(names, row, strict=True)]
+            for y, row in zip(outputs, raw, strict=True)
+        ]
+    remarks.append(
+        "the derivatives have most of their parts in common: they are simplified and "
+        "written together, each shared part once"
+    )
+    done = iter(stage.simplify.each(flat))
+    return [[next(done) for _ in row] for row in raw]
 
 
 def _higher(

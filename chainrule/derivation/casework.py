@@ -18,7 +18,7 @@ from chainrule.derivation.monomials import Product, Rational, Value, integral
 T = TypeVar("T")
 Branches = list[tuple[Value, Expr | None]]  # the condition None is `otherwise`
 
-_MOST_BRANCHES = 12
+_MOST_BRANCHES = 12  # of two piecewise values in one, where one of them has not as many
 
 
 def branches_of(algebra: Algebra, node: Apply) -> Branches:
@@ -52,6 +52,8 @@ def cases(algebra: Algebra, branches: Branches) -> Value | None:
         and (algebra.write(kept[-2][0]) is algebra.write(kept[-1][0]))
     ):
         del kept[-2]
+    if len(kept) > _MOST_BRANCHES:
+        kept = _implied_left_out(algebra, kept)
     if len(kept) < len(branches):
         algebra.fired.add("merge cases")
     if kept[0][1] is None:
@@ -62,6 +64,21 @@ def cases(algebra: Algebra, branches: Branches) -> Value | None:
         if condition is not None:
             args.append(condition)
     return algebra.value(apply(PIECEWISE, *args))
+
+
+def _implied_left_out(algebra: Algebra, branches: Branches) -> Branches:
+    """Without a branch that the next one also covers: `{0 if x < 1, 0 if x < 2}`."""
+    kept: Branches = []
+    for i, (value, condition) in enumerate(branches):
+        if condition is not None and i + 1 < len(branches):
+            after, test = branches[i + 1]
+            if test is not None and algebra.write(after) is algebra.write(value):
+                facts = _Facts()
+                facts.learn(condition, True)
+                if facts.decide(test):
+                    continue
+        kept.append((value, condition))
+    return kept
 
 
 def cases_in(term: Product) -> list[Apply]:
@@ -127,7 +144,10 @@ def _refined(
 ) -> Branches | None:
     result: Branches = []
     facts = _Facts()
+    most = max(_MOST_BRANCHES, len(outer) + 1, len(inner) + 1)
     for value, condition in outer:
+        if len(result) > most:
+            return None
         here = facts
         if condition is not None:
             here = facts.copy()
@@ -150,7 +170,7 @@ def _refined(
                 return None
         if condition is not None and result:
             result[-1] = (result[-1][0], condition)
-    return result if 0 < len(result) <= _MOST_BRANCHES else None
+    return result if 0 < len(result) <= most else None
 
 
 class _Facts:

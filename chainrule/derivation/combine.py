@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from chainrule.core.arithmetic import DIV, POW, add, div, ln, mul, reciprocal, square, sub
-from chainrule.core.expr import ONE, ZERO, Apply, Expr, Number, substitute, symbol
+from chainrule.core.expr import ONE, ZERO, Apply, Expr, Number, apply, substitute, symbol
 from chainrule.core.program import Program
 from chainrule.derivation.backward import gradient
-from chainrule.derivation.cut import cut
+from chainrule.derivation.cut import Cutter
 from chainrule.derivation.edges import edges
 from chainrule.derivation.paths import Graph
 from chainrule.derivation.simplify import Simplifier
@@ -64,21 +64,44 @@ class Stage:
     graph: Graph = field(default_factory=lambda: Graph((), {}))
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     written: dict[Expr, Expr] = field(default_factory=dict)
-    locals: dict[Edge, Expr] = field(default_factory=dict)
+    locals: dict[Expr, Expr] = field(default_factory=dict)
+    partials: dict[tuple[str, str], Partial] = field(default_factory=dict)
+    long_products: bool = False
 
     def __post_init__(self) -> None:
-        self.intermediates = cut(
+        cutter = Cutter(
             self.program, self.variables, self.granularity, self.expand_powers, self.letter
         )
+        self.intermediates = cutter.run()
+        self.long_products = cutter.long_products
         self.edges = edges(self.intermediates, self.simplify)
         self.graph = Graph.of([u.name for u in self.intermediates], self.edges)
-        self.counts = {v: self.graph.counts(v) for v in self.variables}
+        self._count()
+        self._write_out()
+
+    def _count(self) -> None:
+        """Paths by output and variable, from whichever side there is less to walk."""
+        outputs, variables = self.program.outputs, self.variables
+        if len(outputs) <= len(variables):
+            for y in outputs:
+                found = self.graph.counts_from(y)
+                self.counts[y] = {v: found.get(v, 0) for v in variables}
+            return
+        self.counts = {y: {} for y in outputs}
+        for v in variables:
+            found = self.graph.counts(v)
+            for y in outputs:
+                self.counts[y][v] = found.get(y, 0)
+
+    def _write_out(self) -> None:
+        """The names and the local derivatives over the free names; each node once."""
+        done: dict[Expr, Expr] = {}
         for u in self.intermediates:
-            (self.written[symbol(u.name)],) = substitute([u.expression], self.written)
-        for edge, local in zip(
-            self.edges, substitute([e.local for e in self.edges], self.written), strict=True
-        ):
-            self.locals[edge] = local
+            name = symbol(u.name)
+            done[name] = self.written[name] = _replaced(u.expression, done)
+        for edge in self.edges:
+            if edge.local not in self.locals:
+                self.locals[edge.local] = _replaced(edge.local, done)
 
     # What is known of the graph.
 
@@ -88,34 +111,44 @@ class Stage:
 
     def local(self, edge: Edge) -> Expr:
         """The edge's local derivative over the free names."""
-        return self.locals[edge]
+        return self.locals[edge.local]
+
+    def partial(self, edge: Edge) -> Partial:
+        """The sign of its local derivative, one object for each."""
+        key = (edge.of, edge.by)
+        known = self.partials.get(key)
+        if known is None:
+            known = self.partials[key] = Partial(*key)
+        return known
 
     def count(self, output: str, variable: str) -> int:
         """The number of paths from the output to the variable."""
-        return self.counts[variable].get(output, 0)
+        return self.counts[output][variable]
 
     def product(self, path: Iterable[Edge]) -> Expr:
         """The product along a path, over the free names, not simplified."""
         return product_of(self.local(e) for e in path)
 
     def adjoints(self, output: str) -> dict[str, Expr]:
-        """The derivatives of the output by every name below it, by reverse accumulation."""
+        """The derivatives of the output by the variables it depends on, by reverse accumulation."""
         bar: dict[str, Expr] = {output: ONE}
-        for name in reversed(self.graph.order):
-            if name in bar and name not in self.variables:
-                for edge in self.graph.below.get(name, ()):
-                    term = mul(bar[name], self.local(edge))
-                    bar[edge.by] = add(bar[edge.by], term) if edge.by in bar else term
+        for name in self.graph.beneath(output):
+            above = bar.pop(name)
+            for edge in self.graph.below[name]:
+                term = mul(above, self.locals[edge.local])
+                bar[edge.by] = add(bar[edge.by], term) if edge.by in bar else term
         return bar
 
     def paths(self, output: str, variable: str, limit: int) -> list[Path]:
         """The first paths, with their products simplified."""
+        found = list(islice(self.graph.paths(output, variable), limit))
+        products = self.simplify.each([self.product(path) for path in found])
         return [
             Path(
-                output, variable, (output, *(e.by for e in path)), tuple(e.local for e in path),
-                self.simplify(self.product(path)).result,
+                output, variable, (output, *[e.by for e in path]),
+                tuple([e.local for e in path]), product,
             )
-            for path in islice(self.graph.paths(output, variable), limit)
+            for path, product in zip(found, products, strict=True)
         ]  # fmt: skip
 
     # What is told.
@@ -145,7 +178,7 @@ class Stage:
             self.tell("local", "quotient", (u.name,), _quotient(u))
         values = self.numbers([e.local for e in self.edges])
         self.tell("local", "locals", self.program.outputs, [
-            Line((Partial(e.of, e.by), e.local), because=e.rule, number=value)
+            Line((self.partial(e), e.local), e.rule, (), value)
             for e, value in zip(self.edges, values, strict=True)
         ])  # fmt: skip
 
@@ -156,7 +189,7 @@ class Stage:
         if style == "paths":
             found = list(self.graph.paths(output, variable))
             raw = sum_of(self.product(p) for p in found)
-            symbols = _plus([_times([Partial(e.of, e.by) for e in p]) for p in found])
+            symbols = _plus([_times([self.partial(e) for e in p]) for p in found])
             over_names = _plus([_times([e.local for e in p]) for p in found])
             written = _plus([_times([self.local(e) for e in p]) for p in found])
             lines = []
@@ -187,40 +220,41 @@ class Stage:
 
     def tell_totals(self, variable: str) -> None:
         """The total derivative of every name by the variable, from the inputs up."""
-        leads = self.counts[variable]
+        leads = self.graph.leading(variable)
+        totals = _Totals(variable, forwards=True)
         lines = []
         for name in self.graph.order:
-            out = [e for e in self.graph.below.get(name, ()) if e.by in leads]
-            if out:
-                lines.append(self._sum_line(
-                    Partial(name, variable, total=True),
-                    [(Partial(e.of, e.by), e.local, _total(e.by, variable)) for e in out],
-                ))  # fmt: skip
+            if name in leads:
+                out = [(e, e.by) for e in self.graph.below[name] if e.by in leads]
+                lines.append(self._sum_line(totals, name, out))
         self.tell("combine", "total", (variable,), lines)
 
     def tell_adjoints(self, output: str) -> None:
         """The derivative of the output by every name, from the output down."""
-        above: dict[str, list[Edge]] = {}
-        lines = []
-        reached = {output}
-        for name in reversed(self.graph.order):
-            if name in reached and name not in self.variables:
-                for edge in self.graph.below.get(name, ()):
-                    above.setdefault(edge.by, []).append(edge)
-                    reached.add(edge.by)
-        for name in (*reversed(self.graph.order), *self.variables):
-            if name in above and name != output:
-                lines.append(self._sum_line(
-                    Partial(output, name, total=True),
-                    [(Partial(e.of, e.by), e.local, _total(output, e.of)) for e in above[name]],
-                ))  # fmt: skip
+        above: dict[str, list[tuple[Edge, str]]] = {}
+        beneath = self.graph.beneath(output)
+        for name in beneath:
+            for edge in self.graph.below[name]:
+                above.setdefault(edge.by, []).append((edge, name))
+        totals = _Totals(output, forwards=False)
+        reached = [*beneath[1:], *[v for v in self.variables if v in above]]
+        lines = [self._sum_line(totals, name, above[name]) for name in reached]
         self.tell("combine", "backprop", (output,), lines)
 
-    def _sum_line(self, left: Partial, terms: list[tuple[Partial, Expr, Partial | None]]) -> Line:
-        known = [(p, v, [] if t is None else [t]) for p, v, t in terms]
-        symbols = _plus([_times([*t, p]) for p, _, t in known])
-        values = _plus([_times([*t, v]) for _, v, t in known])
-        return Line(_distinct(left, symbols, values))
+    def _sum_line(self, totals: _Totals, name: str, terms: list[tuple[Edge, str]]) -> Line:
+        """A total derivative: the sum, over edges, of that of the other end times the edge's."""
+        symbols: list[Formula] = []
+        values: list[Formula] = []
+        for edge, other in terms:
+            partial = self.partial(edge)
+            if other == totals.end:
+                symbols.append(partial)
+                values.append(edge.local)
+            else:
+                total = totals.by(other)
+                symbols.append(Times((total, partial)))
+                values.append(Times((total, edge.local)))
+        return Line(_distinct(totals.by(name), _plus(symbols), _plus(values)))
 
     def tell_layers(self, transposed: bool) -> None:
         """The Jacobian as the product of the layers' Jacobians, where the program is layered."""
@@ -241,6 +275,46 @@ class Stage:
         self.tell(
             "combine", "layers", (*outputs, *self.variables), [Line((Times(tuple(factors)),))]
         )
+
+
+class _Totals:
+    """The total derivatives of names by one variable, or of one output by names."""
+
+    __slots__ = ("_forwards", "_known", "end")
+
+    def __init__(self, end: str, forwards: bool) -> None:
+        self.end, self._forwards = end, forwards
+        self._known: dict[str, Partial] = {}
+
+    def by(self, name: str) -> Partial:
+        """The one of this name, one object for each."""
+        known = self._known.get(name)
+        if known is None:
+            ends = (name, self.end) if self._forwards else (self.end, name)
+            known = self._known[name] = Partial(*ends, total=True)
+        return known
+
+
+def _replaced(root: Expr, done: dict[Expr, Expr]) -> Expr:
+    """The expression with what is in `done` replaced, which then has its other nodes too."""
+    if root in done:
+        return done[root]
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        missing = [a for a in node.args if a not in done]
+        if missing:
+            stack += missing
+            continue
+        stack.pop()
+        if node.args:
+            args = [done[a] for a in node.args]
+            changed = any([a is not b for a, b in zip(args, node.args, strict=True)])
+            assert isinstance(node, Apply)
+            done[node] = apply(node.op, *args) if changed else node
+        else:
+            done.setdefault(node, node)
+    return done[root]
 
 
 def sum_of(terms: Iterable[Expr]) -> Expr:
@@ -273,10 +347,6 @@ def _matrix(rows: Sequence[Sequence[Expr]]) -> Formula:
     if diagonal:
         return Diagonal(tuple(rows[i][i] for i in range(n)))
     return Matrix(tuple(tuple(row) for row in rows))
-
-
-def _total(of: str, by: str) -> Partial | None:
-    return None if of == by else Partial(of, by, total=True)
 
 
 def _times(factors: Sequence[Formula]) -> Formula:

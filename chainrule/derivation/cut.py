@@ -5,6 +5,10 @@ names, where a sum of constant multiples of powers of single variables (`x^2 + 9
 counts as one operation, a chain of sums or of products is one operation, and a constant
 factor stays with its operation (`2*u1^3`). Whatever does not depend on the variables is a
 constant and stays where it is.
+
+A product of very many factors has a name for the product of the first two, of the first three,
+and so on: its local derivatives, each the product of all other factors, would be quadratic in
+their number. By the chain rule they are products of the factors before and of those after.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.derivation.steps import Granularity, Intermediate
 
 _LARGEST_EXPANSION = 64
+LONGEST_PRODUCT = 64  # factors of a product that is one operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,12 @@ def cut(
     letter: str = "u",
 ) -> tuple[Intermediate, ...]:
     """The program's intermediates in topological order, its own names kept."""
-    return _Cutter(program, variables, granularity, expand_powers, letter).run()
+    return Cutter(program, variables, granularity, expand_powers, letter).run()
 
 
-class _Cutter:
+class Cutter:
+    """One cut of a program; `long_products`: whether there were any, and they were cut."""
+
     def __init__(
         self,
         program: Program,
@@ -85,6 +92,8 @@ class _Cutter:
         self.applied = _applications(program)
         self.known: dict[Expr, Sym] = {}  # node as written -> the name that stands for it
         self.out: list[Intermediate] = []
+        self.long: set[Expr] = set()  # the beginnings of products with very many factors
+        self.long_products = False
 
     def run(self) -> tuple[Intermediate, ...]:
         statements = [(n, e) for n, e in self.program.assignments if n not in self.variables]
@@ -103,6 +112,8 @@ class _Cutter:
         order = postorder(root)
         uses = Counter(a for node in order for a in node.args)
         pieces: dict[Expr, _Piece] = {}
+        self.long = _long_products(order, uses)
+        self.long_products |= bool(self.long)
         values = _values(root) if any(n.op is PIECEWISE for n in order) else set(order)
         for node in order:
             if node in values:
@@ -199,7 +210,7 @@ class _Cutter:
                 return self.combine(inner.kind, node, kept)
             return None
         if node.op is MUL:
-            chains = args[0].kind == "product" and once(0)
+            chains = args[0].kind == "product" and once(0) and node not in self.long
             left = args[0] if chains or args[0].kind == "multiple" else self.named(node, 0, args)
             return self.combine("product", node, [left, self.named(node, 1, args)])
         return None
@@ -244,6 +255,24 @@ class _Cutter:
 
     def inline(self, node: Expr) -> Expr:
         return substitute([node], dict(self.known))[0]
+
+
+def _long_products(order: Sequence[Expr], uses: Counter[Expr]) -> set[Expr]:
+    """The products that are, or begin, one of more factors than are taken at once."""
+    lengths: dict[Expr, int] = {}
+    found: set[Expr] = set()
+    for node in order:
+        if node.op is MUL:
+            left = node.args[0]
+            inner = lengths.get(left, 1) if uses[left] == 1 else 1
+            lengths[node] = inner + 1
+            if inner == LONGEST_PRODUCT:
+                while node in lengths and node not in found:
+                    found.add(node)
+                    node = node.args[0]
+            elif inner > LONGEST_PRODUCT:
+                found.add(node)
+    return found
 
 
 def condition_slots(node: Apply) -> range:

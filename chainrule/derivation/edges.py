@@ -75,8 +75,8 @@ def local_derivatives(u: Intermediate, simplify: Simplifier) -> list[Edge]:
         derivatives = substitute(derivatives, back)
     rules = rules_of(expression, slots)
     return [
-        Edge(u.name, name, simplify(local).result, rules[slot])
-        for slot, name, local in zip(slots, u.operands, derivatives, strict=True)
+        Edge(u.name, name, local, rules[slot])
+        for slot, name, local in zip(slots, u.operands, simplify.each(derivatives), strict=True)
     ]
 
 

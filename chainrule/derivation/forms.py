@@ -79,6 +79,16 @@ class Forms:
         self.algebra.fired |= fired | {rule for rule in chosen if rule in _OWN_RULES}
         return best
 
+    def factored(self, value: Value) -> Value:
+        """A sum without what its terms have in common, which stands before it."""
+        if not isinstance(value, Sum) or len(value.terms) > _MOST_TERMS:
+            return value
+        common = self._common_factor(value)
+        if common is None or not common.powers:
+            return value
+        self.algebra.fired.add(FACTOR)
+        return self._factored(value, common)
+
     def _forms_of_sum(self, value: Sum) -> Iterator[tuple[str, Value]]:
         common = self._common_factor(value)
         if common is not None:

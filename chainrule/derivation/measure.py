@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeVar
 from zlib import crc32
 
@@ -52,13 +53,23 @@ def name_key(name: str) -> str:
     return f"{stem}{number:>4}" if number else stem
 
 
-class Measure:
-    """Lengths and orders, remembered from one question to the next."""
+@lru_cache(maxsize=1)
+def _places(table: tuple[Operator, ...]) -> dict[Operator, int]:
+    """The places of the rows in the table; a named function has none."""
+    return {row: i for i, row in enumerate(table)}
 
-    def __init__(self) -> None:
+
+class Measure:
+    """Lengths and orders, remembered from one question to the next.
+
+    Without `by_name`, factors of one kind have the same rank: they keep the order they have.
+    """
+
+    def __init__(self, by_name: bool = True) -> None:
+        self._by_name = by_name
         self._lengths: dict[Expr, int] = {}
         self._names: dict[Expr, str] = {}
-        self._places: dict[Operator, int] = {row: i for i, row in enumerate(rows())}
+        self._places = _places(tuple(rows()))
 
     def length(self, node: Expr) -> int:
         """About the number of characters of the printed node."""
@@ -115,6 +126,8 @@ class Measure:
 
     def rank(self, node: Expr) -> Rank:
         """The place of a factor: constants, symbols, functions, roots, brackets, cases."""
+        if not self._by_name:
+            return (*self._place(node)[:2], "", 0, "")
         if not isinstance(node, Apply) or node.op.notation != "power":
             return (*self._place(node), 0, "")
         base, exponent = node.args

@@ -8,7 +8,6 @@ integers: 40 stacked diamonds have 81 nodes and 1,099,511,627,776 paths.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from chainrule.derivation.steps import Edge
@@ -26,15 +25,18 @@ def spelled(count: int) -> str:
     return f"{count:,}" if digits < _MOST_DIGITS else f"about 10^{digits}"
 
 
-@dataclass(frozen=True, slots=True)
 class Graph:
     """The computation graph: names, and the edges that leave each (towards the inputs).
 
     `order` lists the intermediates in topological order, operands first.
     """
 
-    order: tuple[str, ...]
-    below: dict[str, tuple[Edge, ...]]
+    __slots__ = ("_above", "_places", "below", "order")
+
+    def __init__(self, order: tuple[str, ...], below: dict[str, tuple[Edge, ...]]) -> None:
+        self.order, self.below = order, below
+        self._places: dict[str, int] = {}
+        self._above: dict[str, list[str]] = {}
 
     @classmethod
     def of(cls, order: Sequence[str], edges: Sequence[Edge]) -> Graph:
@@ -43,6 +45,34 @@ class Graph:
         for edge in edges:
             below.setdefault(edge.of, []).append(edge)
         return cls(tuple(order), {name: tuple(out) for name, out in below.items()})
+
+    def beneath(self, output: str) -> list[str]:
+        """The output and the names below it that have edges, users before their operands."""
+        if not self._places:
+            self._places = {name: i for i, name in enumerate(self.order)}
+        seen = {output} & self.below.keys()
+        stack = list(seen)
+        while stack:
+            for edge in self.below[stack.pop()]:
+                if edge.by not in seen and edge.by in self.below:
+                    seen.add(edge.by)
+                    stack.append(edge.by)
+        return sorted(seen, key=self._places.__getitem__, reverse=True)
+
+    def leading(self, variable: str) -> set[str]:
+        """The names from which a path leads to the variable, and itself."""
+        if not self._above:
+            for name, out in self.below.items():
+                for edge in out:
+                    self._above.setdefault(edge.by, []).append(name)
+        seen = {variable}
+        stack = [variable]
+        while stack:
+            for name in self._above.get(stack.pop(), ()):
+                if name not in seen:
+                    seen.add(name)
+                    stack.append(name)
+        return seen
 
     def counts(self, variable: str) -> dict[str, int]:
         """How many paths lead from each name to the variable; names without one are left out.
@@ -55,14 +85,26 @@ class Graph:
         found = {variable: 1}
         for name in self.order:
             if name != variable:
-                total = sum(found.get(e.by, 0) for e in self.below.get(name, ()))
+                total = sum([found.get(e.by, 0) for e in self.below.get(name, ())])
                 if total:
                     found[name] = total
         return found
 
+    def counts_from(self, output: str) -> dict[str, int]:
+        """How many paths lead from the output to each name without edges below it.
+
+        A long number is forgotten when it has been added to those of the operands.
+        """
+        found = {output: 1}
+        for name in self.beneath(output):
+            count = found.pop(name)
+            for edge in self.below[name]:
+                found[edge.by] = found.get(edge.by, 0) + count
+        return found
+
     def paths(self, output: str, variable: str) -> Iterator[tuple[Edge, ...]]:
         """Every path, output first, in the order of the operands; the first come at once."""
-        leads = self.counts(variable)
+        leads = self.leading(variable)
         if output not in leads:
             return
         walk: list[Edge] = []

@@ -13,30 +13,23 @@ ends when nothing changes any more.
 
 from __future__ import annotations
 
-import gc
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from time import perf_counter
 
-from chainrule.core.arithmetic import ADD, DIV, EXP, MUL, NEG, POW, SUB, E, relation
-from chainrule.core.expr import ZERO, Apply, Const, Expr, apply, postorder
-from chainrule.core.ops import Operator
-from chainrule.core.table.elementary import SQRT
-from chainrule.core.table.piecewise import ABS, PIECEWISE
-from chainrule.derivation.algebra import Algebra
-from chainrule.derivation.casework import branches_of, cases
-from chainrule.derivation.collecting import LONGEST_PRODUCT, LONGEST_SUM, TooLarge
-from chainrule.derivation.forms import Forms
-from chainrule.derivation.functions import applied
+from chainrule.core.collector import paused
+from chainrule.core.expr import Apply, Expr, postorder, topological
+from chainrule.derivation.forms import FACTOR
 from chainrule.derivation.measure import Measure
-from chainrule.derivation.monomials import Product, Sum, Value
-from chainrule.derivation.polynomials import divides
 from chainrule.derivation.signs import Signs
+from chainrule.derivation.walk import Pass
 
 _MOST_PASSES = 6
 _MOST_CONDITIONS = 60
 _SLACK = 200
-_LARGE = 4000  # nodes; above, only products and sums are collected
+_LARGE = 4000  # nodes; above, only products and sums are collected, once
+_LONGEST = 100_000  # likewise of an expression that has more when its shared parts are repeated
+_FEW = 10_000  # nodes of several expressions that are always simplified one by one,
+_MANY_TIMES = 4  # and how many times as large as all together they may be
 
 # The most telling rule first: a pass is named after it.
 _RULES = (
@@ -79,11 +72,24 @@ class Simplifier:
     def __init__(self, deadline: float = float("inf")) -> None:
         self.deadline = deadline
         self.complete = True
+        # The one path from an output to a variable is also the whole derivative.
+        self._last: tuple[Expr, Simplified] | None = None
 
     def __call__(self, expr: Expr) -> Simplified:
+        if self._last is not None and self._last[0] is expr:
+            return self._last[1]
         done = simplify(expr, deadline=self.deadline)
         self.complete &= done.complete
+        self._last = (expr, done)
         return done
+
+    def each(self, exprs: Sequence[Expr]) -> list[Expr]:
+        """The forms of several; in one walk where they have most of their parts in common."""
+        if not overlapping(exprs):
+            return [self(e).result for e in exprs]
+        done = together(exprs, self.deadline)
+        self.complete &= done is not None
+        return list(exprs) if done is None else done
 
 
 def simplify(expr: Expr, *, budget: int = 20_000, deadline: float = float("inf")) -> Simplified:
@@ -100,36 +106,101 @@ def simplify(expr: Expr, *, budget: int = 20_000, deadline: float = float("inf")
     """
     if not isinstance(expr, Apply):
         return Simplified(expr)
-    large = _is_large(expr)
-    running = gc.isenabled()
-    if large:  # looking for garbage among what is being built would take as long again
-        gc.disable()
+    if not _is_large(expr):
+        return _simplify(expr, budget, deadline)
     try:
-        return _simplify(expr, budget, large, deadline)
-    finally:
-        if running:
-            gc.enable()
+        (after,), fired = _collected([expr], deadline)
+    except TimeoutError:
+        return Simplified(expr, complete=False)
+    rule = _telling(fired)
+    return Simplified(after, (Firing(rule, expr, after),) if rule and after is not expr else ())
 
 
-def _simplify(expr: Expr, budget: int, large: bool, deadline: float) -> Simplified:
+def overlapping(exprs: Sequence[Expr]) -> bool:
+    """Whether the expressions, taken one by one, are many times as large as all together.
+
+    >>> from chainrule.core.expr import symbol
+    >>> overlapping([symbol("x") ** k for k in range(2, 10)])
+    False
+    """
+    if len(exprs) < 2:
+        return False
+    most = _FEW + _MANY_TIMES * _size(exprs)
+    return _over(most, exprs)
+
+
+def _is_large(expr: Expr) -> bool:
+    """Whether nobody would want to see it written out: then only a quick pass is made."""
+    size = _size([expr], _LARGE)
+    if size > _LARGE:
+        return True
+    written: dict[Expr, int] = {}
+    for node in topological([expr]):
+        written[node] = 1 + sum([written[a] for a in node.args])
+        if written[node] > _LONGEST:
+            return True
+    return False
+
+
+def _over(most: int, exprs: Sequence[Expr]) -> bool:
+    total = 0
+    for e in exprs:
+        total += _size([e], most - total)
+        if total > most:
+            return True
+    return False
+
+
+def together(exprs: Sequence[Expr], deadline: float = float("inf")) -> list[Expr] | None:
+    """Products and sums collected in several expressions at once: what they share stays shared.
+
+    None where the time was up before the end.
+    """
+    try:
+        return _collected(exprs, deadline)[0]
+    except TimeoutError:
+        return None
+
+
+def _collected(exprs: Sequence[Expr], deadline: float) -> tuple[list[Expr], set[str]]:
+    """One pass, or two where common factors came out: what held them may now be used once.
+
+    The expressions as they are where that would lose what they share.
+    """
+    with paused():
+        most = 2 * _size(exprs) + _SLACK
+        nodes, fired = list(exprs), set[str]()
+        for _ in range(2):
+            walk = Pass(Measure(by_name=False), Signs(), 0, False, True, deadline)
+            done = walk.run(nodes)
+            if _size(done.nodes, most) > most:
+                break
+            nodes, fired = done.nodes, fired | done.fired
+            if FACTOR not in done.fired:
+                break
+        return nodes, fired
+
+
+def _simplify(expr: Expr, budget: int, deadline: float) -> Simplified:
     measure, signs = Measure(), Signs()
     firings: list[Firing] = []
     seen = [expr]
     current = expr
     for number in range(_MOST_PASSES):
-        forms, identities = number > 0 and not large, number > 1
+        forms, identities = number > 0, number > 1
         try:
-            walk = _Pass(measure, signs, budget if forms else 0, identities, large, deadline)
-            done = walk.run(current)
+            walk = Pass(measure, signs, budget if forms else 0, identities, deadline=deadline)
+            done = walk.run([current])
         except TimeoutError:
             return Simplified(current, tuple(firings), complete=False)
-        after, fired, budget = done.node, done.fired, done.work if forms else budget
-        if _outgrows(after, current):
+        (after,), fired, budget = done.nodes, done.fired, done.work if forms else budget
+        most = 2 * _size([current]) + _SLACK
+        if _size([after], most) > most:  # a sum of many paths written out, path by path
             break
         if after is not current:
-            rule = next((r for r in _RULES if r in fired), "")
+            rule = _telling(fired)
             if rule:
-                lost = () if large else _lost(current, after, measure, signs)
+                lost = _lost(current, after, measure, signs)
                 firings.append(Firing(rule, current, after, lost))
             elif firings:
                 firings[-1] = replace(firings[-1], after=after)
@@ -139,26 +210,21 @@ def _simplify(expr: Expr, budget: int, large: bool, deadline: float) -> Simplifi
                 after = min(ring, key=lambda e: (measure.length(e), measure.name(e)))
                 return Simplified(after, tuple(firings))
             seen.append(after)
-        elif identities or large:
+        elif identities:
             break
         current = after
     return Simplified(current, tuple(firings))
 
 
-def _is_large(expr: Expr) -> bool:
-    return _size(expr, _LARGE) > _LARGE
+def _telling(fired: set[str]) -> str:
+    """The rule that a pass is named after."""
+    return next((r for r in _RULES if r in fired), "")
 
 
-def _outgrows(after: Expr, before: Expr) -> bool:
-    """Whether a pass lost what was shared: a sum of many paths written out, path by path."""
-    size = _size(before, _LARGE)
-    return _size(after, 2 * size + _SLACK) > 2 * size + _SLACK
-
-
-def _size(expr: Expr, limit: int) -> int:
+def _size(exprs: Sequence[Expr], limit: float = float("inf")) -> int:
     """The number of distinct nodes, counted until it is beyond the limit."""
-    seen = {expr}
-    stack = [expr]
+    seen = set(exprs)
+    stack = list(seen)
     while stack and len(seen) <= limit:
         for argument in stack.pop().args:
             if argument not in seen:
@@ -167,222 +233,13 @@ def _size(expr: Expr, limit: int) -> int:
     return len(seen)
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    node: Expr
-    fired: set[str]
-    work: int
-
-
-class _Pass:
-    """One walk from the leaves to the root."""
-
-    def __init__(
-        self,
-        measure: Measure,
-        signs: Signs,
-        work: int,
-        identities: bool,
-        large: bool = False,
-        deadline: float = float("inf"),
-    ) -> None:
-        self.algebra = Algebra(measure, signs, spread=not large)
-        self.forms = Forms(self.algebra, work, identities)
-        self._searching, self._deadline = work > 0, deadline
-        self._values: dict[Expr, Value] = {}
-        self._inner: set[Expr] = set()
-        self._surface: set[Expr] = set()
-
-    def run(self, root: Expr) -> _Done:
-        order = postorder(root)
-        self._inner = _inner_nodes(order)
-        self._surface = _surface(root) if self._searching else set()
-        for node in order:
-            if node not in self._inner:
-                if perf_counter() > self._deadline:
-                    raise TimeoutError
-                self._values[node] = self._visit(node)
-        value = self._values[root]
-        if isinstance(value, Sum):
-            value = self.algebra.as_read(value, changed=bool(self.algebra.fired))
-        result = self.algebra.write(value)
-        return _Done(result, self.algebra.fired, self.forms.work)
-
-    def read(self, root: Expr) -> Value:
-        """The value of one more expression."""
-        for node in postorder(root):
-            if node not in self._values:
-                self._values[node] = self._visit(node)
-        return self._values[root]
-
-    def atoms(self, condition: Expr) -> list[Expr]:
-        """A condition in simplest terms: `x^2*y != 0` is `x != 0` and `y != 0`."""
-        if not isinstance(condition, Apply) or condition.op.notation != "relation":
-            return []
-        left, right = condition.args
-        value = self.read(left)
-        sides = (self.algebra.write(value), self.algebra.write(self.read(right)))
-        if condition.op.name != "!=" or sides[1] is not ZERO:
-            return [apply(condition.op, *sides)]
-        if isinstance(value, Sum):
-            bases = [self.algebra.base(value)[1]]
-        else:
-            bases = [b for b, e in value.powers.items() if e > 0]
-            bases = [b.args[0] if isinstance(b, Apply) and b.op is ABS else b for b in bases]
-        return [apply(condition.op, base, ZERO) for base in bases]
-
-    def implied(self, atom: Expr, known: list[Expr]) -> bool:
-        """Whether a condition is among the known ones, or follows from one of them."""
-        if atom in known:
-            return True
-        assert isinstance(atom, Apply)
-        left, right = atom.args
-        if atom.op.name in ("!=", ">=") and relation(">", left, right) in known:
-            return True
-        if atom.op.name != "!=":
-            return False
-        return any(
-            isinstance(other, Apply) and other.op is atom.op
-            and divides(self.algebra, left, other.args[0])
-            for other in known
-        )  # fmt: skip
-
-    def _visit(self, node: Expr) -> Value:
-        if not isinstance(node, Apply):
-            return self.algebra.value(node)
-        try:
-            value = self._combined(node)
-            if node in self._surface:
-                value = self.forms.of_product(self.forms.of_sum(value))
-            return value
-        except (TooLarge, ZeroDivisionError):
-            return self._as_it_is(node)
-
-    def _as_it_is(self, node: Apply) -> Value:
-        """The node over its arguments' forms, not combined with anything."""
-        done: dict[Expr, Expr] = {}
-        stack: list[Expr] = [node]
-        while stack:  # inner nodes of the same sum or product have no value of their own
-            top = stack[-1]
-            if top in self._values:
-                done[top] = self.algebra.write(self._values[top])
-            if top in done:
-                stack.pop()
-                continue
-            missing = [a for a in top.args if a not in done]
-            if missing:
-                stack.extend(missing)
-                continue
-            stack.pop()
-            assert isinstance(top, Apply)
-            done[top] = apply(top.op, *[done[a] for a in top.args])
-        return self.algebra.opaque(done[node])
-
-    def _combined(self, node: Apply) -> Value:
-        op, algebra = node.op, self.algebra
-        if op is ADD or op is SUB:
-            return self._sum(node)
-        if op is MUL or op is DIV:
-            return self._product(node)
-        args = [self._values[a] for a in node.args]
-        if op is NEG:
-            return algebra.scaled(args[0], -1)
-        if op is POW:
-            return algebra.power(args[0], args[1])
-        if op is SQRT:
-            return algebra.root(args[0], _HALF, False)
-        if op is EXP:
-            return algebra.exponential(args[0])
-        if op is E:
-            return algebra.value(node)
-        if op is PIECEWISE:
-            written = apply(PIECEWISE, *[algebra.write(a) for a in args])
-            branches = branches_of(algebra, written)
-            return cases(algebra, branches) or algebra.value(written)
-        return applied(algebra, op, args)
-
-    def _sum(self, node: Apply) -> Value:
-        parts: list[tuple[Value, int]] = []
-        for part, sign in self._parts(node, ADD):
-            value = self._values[part]
-            if isinstance(value, Sum) and len(value.terms) > LONGEST_SUM:
-                value = Product(1, {self.algebra.write(value): 1})
-            parts.append((value, sign))
-        return self.algebra.sum(parts)
-
-    def _product(self, node: Apply) -> Value:
-        factors: list[tuple[Value, int]] = []
-        for part, exponent in self._parts(node, MUL):
-            value = self._values[part]
-            if isinstance(value, Product) and len(value.powers) > LONGEST_PRODUCT:
-                value = self.algebra.opaque(self.algebra.write(value))
-            factors.append((value, exponent))
-        return self.algebra.product(factors)
-
-    def _parts(self, node: Apply, joining: Operator) -> list[tuple[Expr, int]]:
-        """The parts of a chain of sums or of products, from the left; -1: subtracted or divided."""
-        parts: list[tuple[Expr, int]] = []
-        stack: list[tuple[Expr, int]] = [(node, 1)]
-        while stack:
-            top, sign = stack.pop()
-            if top is node or top in self._inner:
-                left, right = top.args
-                stack.append((right, sign if top.op is joining else -sign))
-                stack.append((left, sign))
-            else:
-                parts.append((top, sign))
-        return parts
-
-
-_HALF = Fraction(1, 2)
-_ARITHMETIC = frozenset((ADD, SUB, NEG, MUL, DIV))
-
-
-def _inner_nodes(order: list[Expr]) -> set[Expr]:
-    """Sums used once, in a sum; products used once, in a product: parts of a longer one."""
-    users: dict[Expr, Expr | None] = {}
-    for node in order:
-        for argument in node.args:
-            users[argument] = None if argument in users else node
-    inner: set[Expr] = set()
-    for node, user in users.items():
-        if isinstance(node, Apply) and isinstance(user, Apply):
-            for kind in ((ADD, SUB), (MUL, DIV)):
-                if node.op in kind and user.op in kind:
-                    inner.add(node)
-    return inner
-
-
-def _surface(root: Expr) -> set[Expr]:
-    """The nodes that arithmetic and cases lead to from the root."""
-    seen = {root}
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if not isinstance(node, Apply):
-            continue
-        if node.op in _ARITHMETIC:
-            below: tuple[Expr, ...] = node.args
-        elif node.op is POW and isinstance(node.args[1], Const):
-            below = node.args[:1]
-        elif node.op is PIECEWISE:
-            below = (*node.args[:-1:2], *(node.args[-1:] if len(node.args) % 2 else ()))
-        else:
-            continue
-        for argument in below:
-            if argument not in seen:
-                seen.add(argument)
-                stack.append(argument)
-    return seen
-
-
 def _lost(before: Expr, after: Expr, measure: Measure, signs: Signs) -> tuple[Expr, ...]:
     """Conditions under which `before` has a value, and that `after` does not need."""
     kept, lost = _conditions(after), _conditions(before)
     raw = [c for c in lost if c not in kept and signs.holds(c) is None]
     if not raw or len(kept) + len(raw) > _MOST_CONDITIONS:
         return tuple(raw[:_MOST_CONDITIONS])
-    reader = _Pass(measure, signs, 0, False)
+    reader = Pass(measure, signs, 0, False)
     needed = [atom for c in kept for atom in reader.atoms(c)]
     open_ones: dict[Expr, None] = {}
     for condition in raw:

@@ -62,7 +62,7 @@ class Formulas:
     def __init__(self, text: Text) -> None:
         self.text = text
         self._leaves: dict[Expr | Shape, _Pattern] = {}
-        self._made: dict[tuple[Operator | _Pattern, ...], _Pattern] = {}
+        self._made: dict[tuple[object, ...], _Pattern] = {}  # by operator and parts
 
     def name(self, name: str, shape: Shape) -> Formula:
         """A name of the code."""

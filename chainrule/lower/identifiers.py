@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 from collections.abc import Iterable
 
 _HARD_TO_READ = {"l", "O", "I"}  # style checkers refuse them
+_OTHER = re.compile("[^0-9A-Za-z_]")
+_MOST_MARKS = 8
 _PYTHON = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *_HARD_TO_READ}
 
 
@@ -24,19 +27,27 @@ class Identifiers:
 
     def fresh(self, name: str) -> str:
         """An identifier for the name that nothing else has."""
-        text = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
-        text = text.lstrip("_") or "v"
+        text = _OTHER.sub("_", name).lstrip("_") or "v"
         if text[0].isdigit():
             text = f"v{text}"
-        while text in self._taken:
-            text += "_"
+        if text in self._taken:
+            text = self._varied(text)
         self._taken.add(text)
         return text
 
+    def _varied(self, text: str) -> str:
+        """The identifier with marks behind it; with a number where many names look alike."""
+        for _ in range(_MOST_MARKS):
+            text += "_"
+            if text not in self._taken:
+                return text
+        return self.numbered(text)
+
     def numbered(self, letter: str) -> str:
         """The next free one of `u1`, `u2`, …"""
-        while True:
-            self._counts[letter] = count = self._counts.get(letter, 0) + 1
-            if (text := f"{letter}{count}") not in self._taken:
-                self._taken.add(text)
-                return text
+        count = self._counts.get(letter, 0) + 1
+        while (text := f"{letter}{count}") in self._taken:
+            count += 1
+        self._counts[letter] = count
+        self._taken.add(text)
+        return text

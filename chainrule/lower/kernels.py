@@ -186,7 +186,8 @@ def _spread(a: Expr) -> Expr:
 
 def _broadcast(e: Expansion, node: Apply, a: Expr, b: Expr) -> Expr:
     """An element-wise operation, without repeating what NumPy repeats."""
-    a, b = _spread(a), _spread(b)
+    if node.shape:
+        a, b = _spread(a), _spread(b)
     found = _special(node.op, a, b)
     if found is None:
         found = _folded(node.op, a, b)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+import weakref
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -11,8 +13,42 @@ _numbers = count(1)
 
 def load(source: str) -> dict[str, Any]:
     """The names that a generated module defines; tracebacks show its lines."""
-    filename = f"<chainrule gradient code {next(_numbers)}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    names: dict[str, Any] = {"__name__": filename}
-    exec(compile(source, filename, "exec"), names)
-    return names
+    return Loaded([source]).names
+
+
+class Loaded:
+    """A generated module; of its functions each is compiled when it is first asked for.
+
+    Python takes longer to compile a function than we do to write it, and three thousand bytes
+    a line.
+
+    Attributes:
+        names: what is defined so far.
+    """
+
+    def __init__(self, parts: Sequence[str], functions: Sequence[str] = ()) -> None:
+        """Load the first of the parts; the others define one of the functions each, in order."""
+        self._file = f"<chainrule gradient code {next(_numbers)}>"
+        text = "".join(parts)
+        linecache.cache[self._file] = (len(text), None, text.splitlines(keepends=True), self._file)
+        weakref.finalize(self, linecache.cache.pop, self._file, None)
+        self.names: dict[str, Any] = {"__name__": self._file}
+        self._waiting: dict[str, tuple[int, str]] = {}
+        line = 0
+        for name, part in zip((None, *functions), parts, strict=True):
+            if name is None:
+                self._run(line, part)
+            else:
+                self._waiting[name] = line, part
+            line += part.count("\n")
+
+    def __getitem__(self, name: str) -> Any:
+        """The function of this name."""
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            self._run(*waiting)
+            self._waiting.pop(name, None)
+        return self.names[name]
+
+    def _run(self, line: int, text: str) -> None:
+        exec(compile("\n" * line + text, self._file, "exec", dont_inherit=True), self.names)

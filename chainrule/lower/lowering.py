@@ -21,12 +21,12 @@ from chainrule.core.expr import (
     Sym,
     apply,
     free_symbols,
-    substitute,
     symbol,
     topological,
 )
 from chainrule.core.program import Program
-from chainrule.core.shape import shape_text
+from chainrule.core.shape import affine, shape_text
+from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.lower.branches import guard_branches
 from chainrule.lower.private import BASIS, STACK
 from chainrule.lower.stable import Rewrite, stabilize
@@ -34,6 +34,8 @@ from chainrule.lower.sweep import sweep
 
 Mode = Literal["gradient", "jacobian", "hvp"]
 MODES = ("gradient", "jacobian", "hvp")
+_MOST_ENTRIES = 100_000  # of a Jacobian of scalars, which is written entry by entry
+_MOST_BRANCHES = 200
 DIRECTION = "v_"  # before the name of a variable: the direction in which it moves
 
 
@@ -91,13 +93,15 @@ def lower(
             "code of higher derivatives is there as the Hessian times a direction",
             hint="leave out the order, and ask for mode='hvp'",
         )
-    written = statements_of(program)
+    written = program.written_out()
     inputs = inputs_of(program, written.values(), wrt)
     by_name = {s.name: s for s in inputs}
     check_variables(program, wrt, by_name)
+    _check_dimensions(inputs)
     kept = dict(written)
     for name, node in (names or {}).items():
         kept.setdefault(name, node)
+    _check_branches(kept.values())
     stable = stabilize([*kept.values()])
     kept = dict(zip(kept, stable.roots, strict=True))
     ends = [kept[name] for name in program.outputs]
@@ -128,6 +132,12 @@ def lower(
                     f"{name} is a {shape_text(y.shape)}, one of several outputs",
                     hint="one array, or several scalars; vectors are joined by concat(a, b)",
                 )
+        if len(outputs) * len(xs) > _MOST_ENTRIES:
+            raise UnsupportedError(
+                f"a Jacobian of {len(outputs):,} outputs by {len(xs):,} variables is too long a "
+                "code, one expression an entry",
+                hint="make vectors of them, or let chainrule.symbolic.jacobian find its zeros",
+            )
         heads = {name: (y, ONE) for name, y in outputs.items()}
     sweeps = {name: sweep([y], [seed], xs, program.dimensions) for name, (y, seed) in heads.items()}
     # The derivatives have branches of their own.
@@ -154,6 +164,24 @@ def lower(
     )  # fmt: skip
 
 
+def _check_dimensions(inputs: Iterable[Sym]) -> None:
+    """Refuse dimensions whose names no text can have: they are read as sums of names."""
+    for name in dict.fromkeys(n for s in inputs for d in s.shape for n in affine(d) if n):
+        if not name.isidentifier():
+            raise UsageError(f"{name!r} is no name of a dimension", hint="a word, as n or n1")
+
+
+def _check_branches(roots: Iterable[Expr]) -> None:
+    """Refuse very many branches: the slope of each says that none before it holds."""
+    for node in topological(roots):
+        if node.op is PIECEWISE and len(node.args) > 2 * _MOST_BRANCHES + 1:
+            raise UnsupportedError(
+                f"a piecewise of {len(node.args) // 2:,} conditions is not compiled: at most "
+                f"{_MOST_BRANCHES}",
+                hint="write the rest of the cases as a piecewise of its own, in the last one",
+            )
+
+
 def _labels(roots: Iterable[Expr]) -> set[str]:
     """The names that occur as numbers of classes only."""
     counted: dict[str, bool] = {}
@@ -176,21 +204,11 @@ def _directions(program: Program, xs: Sequence[Sym], inputs: Mapping[str, Sym]) 
     return [symbol(DIRECTION + x.name, x.shape) for x in xs]
 
 
-def statements_of(program: Program) -> dict[str, Expr]:
-    """Each statement over the inputs alone."""
-    known: dict[Expr, Expr] = {}
-    written: dict[str, Expr] = {}
-    for name, expression in program.assignments:
-        (written[name],) = substitute([expression], known)
-        known[symbol(name, expression.shape)] = written[name]
-    return written
-
-
 def inputs_of(program: Program, roots: Iterable[Expr], wrt: Sequence[str]) -> list[Sym]:
     """The symbols that need a value: no dimensions, whose sizes are read off the arrays."""
     found = free_symbols(roots)
     # What is asked for by name is an input even where nothing depends on it.
-    found += [s for n in wrt if n in program.declared and (s := program.symbol(n)) not in found]
+    found = [*dict.fromkeys([*found, *(program.symbol(n) for n in wrt if n in program.declared)])]
     sized = {s.name for s in found if s.shape}
     dims = set(program.dimensions) - sized
     order = {name: i for i, name in enumerate(program.declared)}

@@ -47,8 +47,8 @@ _BINDING: dict[type[ast.AST], int] = {
 
 
 @lru_cache(maxsize=4096)
-def _read(template: str) -> tuple[int, tuple[str, ...], tuple[tuple[int, int], ...]]:
-    """How the template binds, its text between the places, and each place: slot, least binding.
+def _read(template: str) -> tuple[int, str, tuple[tuple[int, int, str], ...]]:
+    """How the template binds, how it starts, and each place: slot, least binding, what follows.
 
     It is Python's own syntax tree that says what stands beside an operator.
     """
@@ -58,13 +58,14 @@ def _read(template: str) -> tuple[int, tuple[str, ...], tuple[tuple[int, int], .
         for child in ast.iter_child_nodes(parent):
             if isinstance(child, ast.Name) and child.id[0] == "_" and child.id[1:].isdigit():
                 needed[child.lineno, child.col_offset] = _least(parent, child)
-    texts, places, start = [], [], 0
+    start, *rest = _PLACE.split(template)
     # `{0}` is a character longer than `_0`.
-    for shift, found in enumerate(_PLACE.finditer(template)):
-        texts.append(template[start : found.start()])
-        start = found.end()
-        places.append((int(found[1]), needed.get((1, found.start() - shift), 0)))
-    return _binds(tree), (*texts, template[start:]), tuple(places)
+    found = [f.start() - shift for shift, f in enumerate(_PLACE.finditer(template))]
+    places = [
+        (int(slot), needed.get((1, column), 0), after)
+        for slot, after, column in zip(rest[::2], rest[1::2], found, strict=True)
+    ]
+    return _binds(tree), start, tuple(places)
 
 
 def _least(parent: ast.AST, child: ast.AST) -> int:
@@ -98,12 +99,11 @@ def filled(template: str, args: Sequence[Code]) -> Code:
 
 def filling(template: str, args: Sequence[Code]) -> tuple[str, int]:
     """The text of the template with its operands, and how it binds."""
-    binding, texts, places = _read(template)
-    pieces = [texts[0]]
-    for i, (slot, least) in enumerate(places, 1):
-        text, own, *_ = args[slot]
-        pieces += (text if own >= least else f"({text})", texts[i])
-    text = "".join(pieces)
+    binding, start, places = _read(template)
+    text = start
+    for slot, least, after in places:
+        code = args[slot]
+        text += code[0] + after if code[1] >= least else f"({code[0]}){after}"
     if binding == POWER and _SIMPLE.fullmatch(text):
         text = text.replace(" ** ", "**")
     return text, binding

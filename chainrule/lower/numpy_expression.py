@@ -21,6 +21,7 @@ from chainrule.lower.numpy_batched import write_batched
 from chainrule.lower.numpy_code import ATOM, PRODUCT, UNARY, Code, filled, filling
 
 _LARGEST_INT = 2**31  # larger ones are written as floats: NumPy has no use for them
+_FEW = 8
 _DEEPEST = 32  # calls in calls; Python reads 200
 
 _RELATIONS = {sign: f"{{0}} {sign} {{1}}" for sign in ("<", "<=", ">", ">=", "==", "!=")}
@@ -56,6 +57,11 @@ def literal(node: Const) -> Code:
 
 def _small(code: Code) -> bool:
     return code.number is not None and abs(code.number) <= 16
+
+
+def _is_short(code: Code) -> bool:
+    """Whether it is a number, or a few operations on sizes: no giant whole number."""
+    return code.operations <= _FEW or code.text.startswith("float(")
 
 
 def _known(node: Apply, args: Sequence[Code]) -> Code | None:
@@ -128,12 +134,15 @@ class Expressions:
             plain = self._plain[op] = _plain(op)
         for a in args:
             operations += a.operations
-            python = python and a.python
-            if a.test or a.batched:
+            if not a.python:
+                python = False
+                if a.test or a.batched:
+                    plain = ""
+            elif a.test:
                 plain = ""
         if plain and not python:
             text, binding = filling(plain, args)
-            return Code(text, binding, operations=operations)
+            return Code(text, binding, False, False, operations)
         if isinstance(op, AbstractOperator):
             raise UnsupportedError(
                 f"{op.name} is only a name: there is no code for it",
@@ -152,10 +161,12 @@ class Expressions:
         beside = op.name == "mul" and any(not (a.test or a.python) for a in args)
         if not beside and op.name != "piecewise":
             args = [self.number(a) for a in args]
-        if python and op.name == "pow" and not _small(args[1]):
+        if python and op.name == "pow" and not (_small(args[1]) and _is_short(args[0])):
             # No giant whole numbers, and infinity where it is too large.
             found = filled("float(np.power(float({0}), {1}))", args)
             return found._replace(python=True, operations=operations)
+        if python and op.name == "mul" and not all(map(_is_short, args)):
+            return filled("float({0}) * {1}", args)._replace(python=True, operations=operations)
         found = self._special(node, args)
         if python and op.name not in _PYTHON_ARITHMETIC and args:
             found = Code(f"float({found.text})")

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from chainrule.core import arrays
-from chainrule.core.expr import Apply, Const, Expr, Sym, apply, symbol
+from chainrule.core.expr import Apply, Const, Expr, Sym
+from chainrule.core.ops import lookup
 from chainrule.core.shape import Dim, affine
+from chainrule.lower.formulas import Formula, Formulas
 from chainrule.lower.identifiers import Identifiers
 from chainrule.lower.numpy_code import Code, repeated
 from chainrule.lower.numpy_expression import Expressions, dimension_code, literal
@@ -22,7 +24,10 @@ from chainrule.lower.schedule import Schedule, Statement
 
 _LONGEST = 66  # of an expression that has parts written in place
 _MOST_OPERATIONS = 6
+_LONGEST_NUMBER = 160  # of a number made of dimensions, which stands wherever it is used
+_MANY = 8  # operands
 _SHARED = re.compile(r"\w+(\.T)?")
+_LOOKS = frozenset({COLUMN, FLAT, lookup("transpose")})  # into memory of the argument, in place
 _VIEWS = frozenset({"transpose", "index", "slice", "column", "flat"})
 
 KINDS = {
@@ -37,22 +42,26 @@ RESERVED = (
 
 
 class Line(NamedTuple):
-    """An assignment: what it reads are nodes that have lines or are inputs."""
+    """An assignment: what it reads are arrays that have lines or are inputs."""
 
     target: str
     statement: Statement
     code: Code
     reads: tuple[Expr, ...]
-    mathematics: Expr
+    mathematics: Formula
 
 
-class _Part(NamedTuple):
-    """A statement that has no line yet."""
+class _Operand(NamedTuple):
+    """What stands for a node: a name, a constant, or a part that has no line yet.
 
-    statement: Statement
+    `reads`: the arrays in it; `statement`: of a part; `heavy`: whether it has operations of NumPy.
+    """
+
     code: Code
     reads: tuple[Expr, ...]
-    mathematics: Expr
+    mathematics: Formula
+    statement: Statement | None = None
+    heavy: bool = False
 
 
 class Names:
@@ -88,30 +97,25 @@ class Body:
     Attributes:
         lines: in order.
         dimensions: the named dimensions that the lines use.
+        formulas: what each statement computes, over names of lines.
     """
 
     def __init__(
-        self, schedule: Schedule, dtype: str, names: Names, targets: Mapping[Expr, str]
-    ) -> None:
-        self.schedule = schedule
+        self, schedule: Schedule, dtype: str, names: Names, targets: Mapping[Expr, str],
+        made: Formulas,
+    ) -> None:  # fmt: skip
+        self._wholes = schedule.wholes
         self.lines: list[Line] = []
         self.dimensions: dict[str, None] = {}
+        self.formulas: dict[Expr, Formula] = {}
         self._names = names
         self._targets = targets  # results that are put where they belong
+        self._made = made
         self._expressions = Expressions(dtype, self.dimension)
-        self._parts: dict[Expr, _Part] = {}  # written in place, or not yet at all
-        self.formulas: dict[Expr, Expr] = {}  # over names of lines
-        self._tests: set[Expr] = set()
+        self._known: dict[Expr, _Operand] = {}
         self._aliases: set[Expr] = set()  # another name for an array, or a transpose
-        self._batched: dict[Expr, bool] = {}  # and whether its line has the diagonal only
         self._wanted: set[Expr] = set()
         self._inputs = {s.name for s in schedule.lowered.inputs}
-
-    def _is_size(self, node: Expr) -> bool:
-        return isinstance(node, Sym) and node.name not in self._inputs
-
-    def _name(self, node: Expr) -> str:
-        return self._targets.get(node) or self._names.of[node]
 
     def dimension(self, dim: Dim) -> str:
         self.dimensions.update(dict.fromkeys(name for name in affine(dim) if name))
@@ -123,107 +127,120 @@ class Body:
         """Write the statements; the results get lines of their own, but for the `last`."""
         wanted = self._wanted = set(results)
         statements = list(statements)
-        uses: Counter[Expr] = Counter(wanted)
+        uses = Counter(chain(wanted, chain.from_iterable(s.node.args for s in statements)))
         for s in statements:
-            uses.update(s.node.args)
-        for s in statements:
-            part = self._written(s)
-            self._parts[s.node] = part
-            self.formulas[s.node] = part.mathematics
-            if s.node is last and uses[last] == 1:
+            node = s.node
+            part = self._known[node] = self._written(s)
+            self.formulas[node] = part.mathematics
+            if node is last and uses[node] == 1:
                 continue
-            if not self._may_wait(part, uses[s.node], s.node in wanted):
-                self._emit(s.node)
+            if not self._may_wait(part, s, uses[node]):
+                self._emit(node)
 
-    def _may_wait(self, part: _Part, uses: int, wanted: bool) -> bool:
+    def _may_wait(self, part: _Operand, s: Statement, uses: int) -> bool:
         """Whether it is written where it is used, rather than on a line of its own."""
-        if part.code.diagonal == "1":
+        code = part.code
+        if code.diagonal == "1":
             return True
-        if wanted or part.statement.named:
+        if s.named or s.node in self._wanted:
             return False
-        if part.code.python or (is_view(part.statement.node) and not part.code.operations):
-            return True
-        return uses == 1
+        if code.python:
+            return len(code.text) <= _LONGEST_NUMBER
+        return uses == 1 or (s.node.op in _LOOKS and not code.operations)
 
-    def _written(self, s: Statement) -> _Part:
+    def _written(self, s: Statement) -> _Operand:
         """The statement with its operands in place, where that stays readable."""
+        node, known = s.node, self._known
         while True:
-            codes, reads, formulas, waiting = [], [], [], []
-            for slot, a in enumerate(s.node.args):
-                part = self._parts.get(a)
-                if part is None:
-                    codes.append(self._leaf(a))
-                    formulas.append(self._formula(a))
-                    if not codes[-1].python:
-                        reads.append(a)
-                    continue
-                once = s.node.args.count(a) == 1 and not repeated(s.node.op.numpy, slot)
-                if not once and part.code.operations and not part.code.python:
-                    self._emit(a)
-                    break
-                codes.append(part.code)
-                formulas.append(part.mathematics)
-                reads += part.reads
-                if part.code.operations and not part.code.python:
-                    waiting.append(a)
-            else:
-                code = self._expressions.write(s.node, codes)
-                if is_view(s.node):
-                    code = code._replace(operations=code.operations - 1)
-                if not waiting or (
-                    len(code.text) <= _LONGEST and code.operations <= _MOST_OPERATIONS
-                ):
-                    return _Part(
-                        s, code, tuple(dict.fromkeys(reads)), self._formula_of(s, formulas)
-                    )
-                self._emit(max(waiting, key=lambda a: self._parts[a].code.operations))
+            operands = [known.get(a) or self._leaf(a) for a in node.args]
+            waiting = any([o.heavy for o in operands])
+            if waiting and self._too_heavy(node, operands):
+                continue
+            code = self._expressions.write(node, [o.code for o in operands])
+            if node.op in _LOOKS:
+                code = code._replace(operations=code.operations - 1)
+            if not waiting or (len(code.text) <= _LONGEST and code.operations <= _MOST_OPERATIONS):
+                break
+            heavy = [a for a, o in zip(node.args, operands, strict=True) if o.heavy]
+            self._emit(max(heavy, key=lambda a: known[a].code.operations))
+        reads: tuple[Expr, ...] = ()
+        for o in operands:
+            reads += o.reads
+        if len(reads) > 1:
+            reads = tuple(dict.fromkeys(reads))
+        heavy_itself = code.operations > 0 and not code.python
+        return _Operand(code, reads, self._formula_of(s, operands), s, heavy_itself)
 
-    def _formula_of(self, s: Statement, formulas: Sequence[Expr]) -> Expr:
+    def _too_heavy(self, node: Apply, operands: Sequence[_Operand]) -> bool:
+        """Whether parts got lines: what stands twice, and what makes many operands long."""
+        args = node.args
+        times = args.count if len(args) <= _MANY else Counter(args).__getitem__
+        found = [
+            a for slot, (a, o) in enumerate(zip(args, operands, strict=True))
+            if o.heavy and (times(a) != 1 or repeated(node.op.numpy, slot))
+        ]  # fmt: skip
+        if not found and len(args) > _MANY:
+            left = sum(len(o.code.text) for o in operands) - _LONGEST
+            waiting = [a for a, o in zip(args, operands, strict=True) if o.heavy]
+            for a in sorted(waiting, key=lambda a: -self._known[a].code.operations):
+                if left > 0:
+                    left -= len(self._known[a].code.text)
+                    found.append(a)
+        for a in dict.fromkeys(found):
+            self._emit(a)
+        return bool(found)
+
+    def _formula_of(self, s: Statement, operands: Sequence[_Operand]) -> Formula:
         """What the statement computes, over names: of a softmax the softmax."""
-        whole = self.schedule.wholes.get(s.node)
-        if whole is None:
-            return _apply(s.node, formulas)
-        args = []
-        for a in whole[1]:
-            if a in self._parts:
-                args.append(self.formulas[a])
-            elif isinstance(a, Apply) and a not in self.formulas:
-                return _apply(s.node, formulas)  # folded away
-            else:
-                args.append(self._formula(a))
-        return apply(whole[0], *args)
+        node = s.node
+        whole = self._wholes.get(node)
+        if whole is not None:
+            op, args = whole
+            folded = any(isinstance(a, Apply) and a not in self.formulas for a in args)
+            if not folded:
+                return self._made.apply(op, [self._operand(a).mathematics for a in args])
+        if node.op is FLAT:
+            return operands[0].mathematics
+        return self._made.apply(node.op, [o.mathematics for o in operands])
 
     def _emit(self, node: Expr) -> None:
-        part = self._parts.pop(node)
-        code = self._expressions.number(part.code) if node in self._wanted else part.code
-        if code.test:
-            self._tests.add(node)
+        code, reads, mathematics, statement, _ = self._known[node]
+        assert statement is not None
+        if code.test and node in self._wanted:
+            code = self._expressions.number(code)
+        target = self._targets.get(node) or self._names.name(statement)
+        # Of a number it is remembered how much is in it.
+        stands = Code(target, 6, code.python, code.test, code.operations if code.python else 0)
         if code.batched:
-            diagonal = code.diagonal not in ("", "1")
-            self._batched[node] = diagonal
-            if diagonal:
+            stands = Code(target, batched=True)
+            if code.diagonal not in ("", "1"):
+                # Its line has the diagonal only.
+                stands = Code(f"np.diag({target})", batched=True, diagonal=target)
                 code = Code(code.diagonal, code.binds, batched=True)
-        if _SHARED.fullmatch(code.text) and not self._batched.get(node):
+        if node.shape and not stands.diagonal and _SHARED.fullmatch(code.text):
             self._aliases.add(node)
-        target = self._targets.get(node) or self._names.name(part.statement)
-        self.lines.append(Line(target, part.statement, code, part.reads, part.mathematics))
+        self._known[node] = self._named(node, target, stands)
+        self.lines.append(Line(target, statement, code, reads, mathematics))
 
-    def _leaf(self, node: Expr) -> Code:
+    def _named(self, node: Expr, name: str, code: Code) -> _Operand:
+        reads = (node,) if node.shape else ()
+        return _Operand(code, reads, self._made.name(name, node.shape))
+
+    def _operand(self, node: Expr) -> _Operand:
+        """What stands for the node now."""
+        return self._known.get(node) or self._leaf(node)
+
+    def _leaf(self, node: Expr) -> _Operand:
         if isinstance(node, Const):
-            return literal(node)
-        if isinstance(node, Sym) and self._is_size(node):
-            return Code(self.dimension(node.name), python=True)
-        name = self._name(node)
-        if node in self._batched:
-            if self._batched[node]:
-                return Code(f"np.diag({name})", batched=True, diagonal=name)
-            return Code(name, batched=True)
-        return Code(name, test=node in self._tests)
-
-    def _formula(self, node: Expr) -> Expr:
-        if isinstance(node, Const) or (isinstance(node, Sym) and self._is_size(node)):
-            return node
-        return symbol(self._name(node), node.shape)
+            found = _Operand(literal(node), (), self._made.leaf(node))
+        elif isinstance(node, Sym) and node.name not in self._inputs:
+            size = Code(self.dimension(node.name), python=True)
+            found = _Operand(size, (), self._made.leaf(node))
+        else:
+            name = self._names.of[node]
+            found = self._named(node, name, Code(name))
+        self._known[node] = found
+        return found
 
     def is_shared(self, node: Expr) -> bool:
         """Whether it is an input, or may look into the memory of one."""
@@ -231,14 +248,9 @@ class Body:
 
     def code_of(self, node: Expr) -> Code:
         """A result: its name, or a constant."""
-        part = self._parts.get(node)
-        return part.code if part is not None else self._leaf(node)
+        return self._operand(node).code
 
 
 def is_view(node: Expr) -> bool:
     """Whether it looks into memory of its argument, and stands in place."""
-    return node.op in (COLUMN, FLAT) or arrays.is_op(node, "transpose")
-
-
-def _apply(node: Apply, formulas: Sequence[Expr]) -> Expr:
-    return formulas[0] if node.op is FLAT else apply(node.op, *formulas)
+    return node.op in _LOOKS

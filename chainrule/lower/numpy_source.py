@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chainrule.core.errors import UsageError
 from chainrule.core.expr import Expr, Sym
 from chainrule.core.shape import Dim, Shape, affine
+from chainrule.lower.formulas import Formulas, Text
 from chainrule.lower.helpers import helper_texts
 from chainrule.lower.identifiers import Identifiers
 from chainrule.lower.numpy_expression import dimension_code
@@ -29,8 +30,6 @@ _SMALL = 64  # an array with an axis this short is not worth a line that frees i
 _WORD = re.compile(r"(?<![.\w])\w+(?!=|\w)")
 _IN_PLACE = re.compile(r"np\.(?:exp|tanh|maximum|log|sqrt|sin|cos)\((\w+)(?:, 0)?\)")
 
-Text = Callable[[Expr], str]
-
 
 _CHECK = '''
 def check(*arrays: Array) -> dict[str, int]:
@@ -49,13 +48,12 @@ class Module:
     """Writes the module of a schedule.
 
     Attributes:
-        text: how a formula is written in comments.
         dtype: `float32`, `float64`, or empty: as the arrays come.
     """
 
     def __init__(self, schedule: Schedule, text: Text, dtype: str) -> None:
         self.schedule = schedule
-        self.text = _remembering(text)
+        self._made = Formulas(text)
         self.dtype = dtype
         symbols = schedule.lowered.inputs
         dims = [n for s in symbols for d in s.shape for n in affine(d) if n]
@@ -73,8 +71,8 @@ class Module:
         self.name, self._results, _ = KINDS[self.mode]
         self._dtype = f"np.{dtype}" if dtype else "dtype" if self.arrays else "np.float64"
 
-    def write(self) -> str:
-        """The text of the module."""
+    def write(self) -> list[str]:
+        """The text of the module, in parts: its head, and each function."""
         schedule = self.schedule
         forward = [s for s in schedule.statements if s.stage == "forward"]
         scalar = not any(node.shape for node in schedule.outputs.values())
@@ -87,7 +85,8 @@ class Module:
         )  # fmt: skip
         plain = self._function("value", forward, {}, value, f"The value of {self.output}.")
         helpers = helper_texts([plain, derived])
-        return "\n\n".join([self._head(helpers, "Array" in (value, kind)), plain, derived])
+        head = self._head(helpers, "Array" in (value, kind))
+        return [f"{head}\n\n", f"{plain}\n\n", derived]
 
     def _head(self, helpers: Sequence[str], arrays: bool) -> str:
         lines = ['"""Values and derivatives, in NumPy alone; made by chainrule."""', ""]
@@ -126,7 +125,7 @@ class Module:
     ) -> str:  # fmt: skip
         ys = [*self.schedule.outputs.values()]
         targets = self._targets(grads)
-        body = Body(self.schedule, self._dtype, self.names, targets)
+        body = Body(self.schedule, self._dtype, self.names, targets, self._made)
         last = ys[0] if not grads and len(ys) == 1 and not ys[0].shape else None
         body.run(statements, [*ys, *grads.values()], last)
         scalar = "float | np.float32" if self.dtype == "float32" else "float"
@@ -135,8 +134,10 @@ class Module:
         ]
         after = self._lines(body, [*ys, *grads.values()], bool(grads))
         after += self._returned(body, ys, grads, targets)
-        code = [line.partition("  #")[0] for line in after if not line.startswith("#")]
-        words = {word for line in code for word in _WORD.findall(line)}
+        words: set[str] = set()
+        if body.dimensions or self._dtype == "dtype":
+            code = [line.partition("  #")[0] for line in after if not line.startswith("#")]
+            words = {word for line in code for word in _WORD.findall(line)}
         inside = self._checks(body, words)
         if targets:
             inside.append(f"{self._results}: dict[str, Array] = {{}}")
@@ -201,7 +202,7 @@ class Module:
                 if body.code_of(node).diagonal:
                     formula = f"np.diag({formula})"
             elif node in made:
-                formula = self.text(made[node].mathematics)
+                formula = self._made.written(made[node].mathematics)
             else:
                 formula = body.code_of(node).text
             inner.append(f"{self._derivative(self.inputs[name], made.get(node))} = {formula}")
@@ -221,21 +222,21 @@ class Module:
         """The assignments; `frees`: with lines that give back the memory of large matrices."""
         last: dict[Expr, int] = {}
         for i, line in enumerate(body.lines):
-            last.update(dict.fromkeys(line.reads, i))
-        owned = {line.statement.node for line in body.lines if not is_view(line.statement.node)}
-        viewed = {a for line in body.lines if is_view(line.statement.node) for a in line.reads}
-        owned -= {*results, *viewed}
+            for a in line.reads:
+                last[a] = i
+        views = [line for line in body.lines if is_view(line.statement.node)]
+        owned = {line.statement.node for line in body.lines if _is_large(line.statement.node)}
+        owned -= {*results, *(v.statement.node for v in views), *(a for v in views for a in v.reads)}
         lines: list[str] = []
         dead: list[str] = []
         for i, line in enumerate(body.lines):
-            node = line.statement.node
-            ends = [a for a in line.reads if a in owned and last[a] == i and _is_large(a)]
-            code = line.code.text
-            called = _IN_PLACE.fullmatch(code)
-            alone = called and len(ends) == 1 and ends[0].shape == node.shape
-            if called and alone and self.names.of[ends[0]] == called[1]:
-                code = f"{code[:-1]}, out={called[1]})"
-                ends = []
+            node, code = line.statement.node, line.code.text
+            ends = [a for a in line.reads if a in owned and last[a] == i] if owned else ()
+            if len(ends) == 1 and ends[0].shape == node.shape:
+                called = _IN_PLACE.fullmatch(code)
+                if called and self.names.of[ends[0]] == called[1]:
+                    code = f"{code[:-1]}, out={called[1]})"
+                    ends = ()
             if dead and _is_large(node):
                 lines.append(f"del {', '.join(dead)}")
                 dead = []
@@ -250,12 +251,13 @@ class Module:
         if line.code.batched:
             return self._batched_comments(line, body)
         shape = self._shape(s.node.shape)
-        formula = self.text(line.mathematics)
+        formula = self._made.written(line.mathematics)
+        lead = f"{shape}  " if shape else ""
         of = self._called(s.of, body)
         if not of:
-            return [f"{shape}  {formula}".strip(), shape]
+            return [f"{lead}{formula}", shape]
         by = self._derivative(of, line)
-        return [f"{shape}  {by} = {formula}".strip(), f"{shape}  {by}".strip(), shape]
+        return [f"{lead}{by} = {formula}", f"{lead}{by}", shape]
 
     def _batched_comments(self, line: Line, body: Body) -> list[str]:
         """Of the rows of a Jacobian together: their shape, and what they are."""
@@ -272,7 +274,7 @@ class Module:
         """A node by its name or its formula; empty where no line has it, as it was folded away."""
         if node is None or (node not in self.names.of and node not in body.formulas):
             return ""
-        return self.names.of.get(node) or f"({self.text(body.formulas[node])})"
+        return self.names.of.get(node) or f"({self._made.written(body.formulas[node])})"
 
     def _returned(
         self, body: Body, ys: Sequence[Expr], grads: Mapping[str, Expr],
@@ -286,7 +288,7 @@ class Module:
         else:
             value = f"float({codes[0]})"
         if not grads and value.startswith("float(") and ys[0] in body.formulas:
-            formula = self.text(body.formulas[ys[0]])
+            formula = self._made.written(body.formulas[ys[0]])
             return commented(f"return {value}", [f"{self.output} = {formula}", formula])
         if not grads:
             array = len(ys) == 1 and ys[0].shape and not body.is_shared(ys[0])
@@ -318,29 +320,6 @@ class Module:
         if node.shape:
             return code.text
         return f"np.asarray({code.text}, {self._dtype})" if self.arrays else f"float({code.text})"
-
-
-def _remembering(text: Text) -> Text:
-    """The text of a formula, made once; of a sum or product of two names without a detour."""
-    known: dict[Expr, str] = {}
-
-    def remembered(formula: Expr) -> str:
-        found = known.get(formula)
-        if found is None:
-            plain = len(formula.args) == 2 and all(isinstance(a, Sym) for a in formula.args)
-            sign = _PLAIN.get(formula.op.name) if plain and formula.op is not None else None
-            if sign is not None and not formula.shape:
-                a, b = formula.args
-                found = f"{a!r}{sign}{b!r}"
-            else:
-                found = text(formula)
-            known[formula] = found
-        return found
-
-    return remembered
-
-
-_PLAIN = {"add": " + ", "sub": " - ", "mul": "*", "div": "/"}
 
 
 def _is_large(node: Expr) -> bool:

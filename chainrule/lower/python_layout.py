@@ -34,6 +34,8 @@ def filled_lines(entries: Sequence[str]) -> list[str]:
         joined = f"{lines[-1]}; {entry}" if lines[-1] else entry
         if len(joined) + 4 <= WIDTH:
             lines[-1] = joined
+        elif len(entry) + 4 <= WIDTH:
+            lines.append(entry)
         else:
             lines += textwrap.wrap(
                 entry, WIDTH - 4, subsequent_indent="    ", break_long_words=False,
@@ -42,14 +44,23 @@ def filled_lines(entries: Sequence[str]) -> list[str]:
     return ["    " + line for line in lines if line]
 
 
-def quoted(name: str) -> str:
-    """A literal of this text, whatever it is made of.
+_SIGN = re.compile(r"[^\w .']", re.ASCII)
 
-    >>> print(quoted("W1"), quoted('a"b'))
-    "W1" "a\\"b"
+
+def quoted(name: str) -> str:
+    """A literal of this text, whatever it is made of: letters, and escapes for all else.
+
+    >>> print(quoted("W1"), quoted('a"b # \\n'))
+    "W1" "a\\x22b \\x23 \\x5cn"
     """
-    inner = ascii(name)[1:-1].replace("\\'", "'")
-    return '"' + re.sub(r'(?<!\\)((?:\\\\)*)"', r'\1\\"', inner) + '"'
+
+    def escaped(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        if code > 0xFFFF:
+            return f"\\U{code:08x}"
+        return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
+
+    return f'"{_SIGN.sub(escaped, name)}"'
 
 
 def tuple_text(items: Sequence[str]) -> str:
@@ -58,14 +69,16 @@ def tuple_text(items: Sequence[str]) -> str:
 
 def commented(code: str, comments: Sequence[str]) -> list[str]:
     """The line with the first of the comments that fits behind it, else the last one above."""
+    room = WIDTH - 8 - len(code)
     for comment in comments:
-        if comment and len(code) + len(comment) + 8 <= WIDTH:
+        if comment and len(comment) <= room:
             return [f"{code}  # {comment}"]
     above = next((c for c in reversed(comments) if c), "")
-    return [
-        *([f"# {textwrap.shorten(above, WIDTH - 10, placeholder=' …')}"] if above else []),
-        code,
-    ]
+    if not above:
+        return [code]
+    # No more than can be on the line is looked at: a formula may be very long.
+    short = textwrap.shorten(above[: 20 * WIDTH], WIDTH - 10, placeholder=" …")
+    return [f"# {short}", code]
 
 
 def signature(name: str, arguments: Sequence[str], result: str) -> list[str]:

@@ -7,13 +7,12 @@ written from a schedule, so a name means the same in both and in the derivation.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from chainrule.core import arrays
-from chainrule.core.expr import Apply, Const, Expr, Sym, topological
+from chainrule.core.expr import Apply, Expr, Sym, topological
 from chainrule.core.ops import Operator
 from chainrule.lower.identifiers import Identifiers
 from chainrule.lower.kernels import Expansion
@@ -56,8 +55,6 @@ class Schedule:
         statements: in order; all forward ones before all backward ones.
         names: the identifier of each input and of each statement's node.
         outputs, results: nodes by name, as in `Lowered`, after the replacement.
-        last_use: the number of the last statement that reads a node.
-        uses: how many statements read it, and how many outputs and results it is.
         wholes: for the last of several operations that stand for a row (a softmax), the row and
             its arguments.
     """
@@ -68,8 +65,6 @@ class Schedule:
     names: Mapping[Expr, str]
     outputs: Mapping[str, Expr]
     results: Mapping[str, Expr]
-    last_use: Mapping[Expr, int]
-    uses: Mapping[Expr, int]
     wholes: Mapping[Expr, tuple[Operator, tuple[Expr, ...]]]
 
 
@@ -110,29 +105,16 @@ def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
     for bar, of in lowered.cotangents.items():
         if not isinstance(of, Sym):
             bars.setdefault(new[bar], (new[of], lowered.heads[bar]))
-    (*_, head) = lowered.heads.values() or ("",)
+    heads = set(lowered.heads.values()) or {""}
+    head = heads.pop() if len(heads) == 1 else ""
+    variables = {s.name: s for s in lowered.inputs}
     for name, node in results.items():
-        (variable,) = (s for s in lowered.inputs if s.name == name)
-        bars[node] = (variable, head if len(set(lowered.heads.values())) < 2 else "")
+        bars[node] = (variables[name], head)
     names, statements = _named(lowered, order, forward, called, bars, expansion, taken)
-    uses: Counter[Expr] = Counter()
-    last_use: dict[Expr, int] = {}
-    for i, statement in enumerate(statements):
-        for argument in _operands(statement.node):
-            uses[argument] += 1
-            last_use[argument] = i
-    for node in (*outputs.values(), *results.values()):
-        uses[node] += 1
-        last_use[node] = len(statements)
     inputs = {s.name: names[s] for s in lowered.inputs}
     return Schedule(
-        lowered, inputs, tuple(statements), names, outputs, results, last_use, uses,
-        expansion.wholes,
-    )  # fmt: skip
-
-
-def _operands(node: Apply) -> list[Expr]:
-    return [a for a in node.args if not isinstance(a, Const)]
+        lowered, inputs, tuple(statements), names, outputs, results, expansion.wholes
+    )
 
 
 def _below(roots: Iterable[Expr]) -> set[Expr]:
@@ -148,15 +130,17 @@ def _below(roots: Iterable[Expr]) -> set[Expr]:
 
 def _visit(root: Expr, order: list[Expr], seen: set[Expr]) -> None:
     """Append the applications below the root that are not there yet, arguments first."""
-    stack: list[tuple[Expr, bool]] = [(root, False)]
+    stack: list[Expr] = [root]
+    entered: list[Expr] = []  # the nodes between the root and the one looked at
     while stack:
-        node, left = stack.pop()
-        if left:
-            order.append(node)
+        node = stack.pop()
+        if entered and entered[-1] is node:
+            order.append(entered.pop())
         elif node not in seen and isinstance(node, Apply):
             seen.add(node)
-            stack.append((node, True))
-            stack.extend((a, False) for a in reversed(node.args))
+            entered.append(node)
+            stack.append(node)
+            stack.extend(node.args[::-1])
 
 
 def _backward(
@@ -174,7 +158,7 @@ def _backward(
             place.setdefault(bar, len(place))
     latest: dict[Expr, int] = {}
     for node in topological(results.values()):
-        latest[node] = max((place.get(node, -1), *(latest[a] for a in node.args)))
+        latest[node] = max([place.get(node, -1), *[latest[a] for a in node.args]])
     after: dict[int, list[Expr]] = {}
     for result in results.values():
         after.setdefault(latest[result], []).append(result)

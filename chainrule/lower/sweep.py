@@ -64,6 +64,9 @@ def _transparent(bar: Expr, constants: set[str]) -> bool:
 
 
 def _constant(node: Expr, names: set[str]) -> bool:
+    # Most are a product with a name: no need to look into the other factor.
+    if any(type(a) is Sym and a.name not in names for a in node.args):
+        return False
     stack = [node]
     for _ in range(32):
         if not stack:

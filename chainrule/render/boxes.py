@@ -8,7 +8,7 @@ Each box knows how tightly it binds in either, and a fence says in which it stan
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -58,17 +58,34 @@ def label(text: str, latex: str = "") -> Label:
     return Label(Box("constant", (), text, latex or text))
 
 
-def emit(box: Box, draw: Callable[[Box], Iterable[Box | str]]) -> str:
-    """Write a layout: `draw` says what a box consists of, in order."""
+Drawn = str | tuple["Box | str", ...]
+Draws = Mapping[Kind, Callable[[Box], Drawn]]
+"""What a box of each kind consists of in one notation, in order."""
+
+
+def emit(box: Box, draws: Draws) -> str:
+    """Write a layout."""
     out: list[str] = []
-    stack: list[Box | str] = [box]
+    stack: list[Iterator[Box | str]] = [iter((box,))]
     while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            out.append(item)
+        for item in stack[-1]:
+            drawn = item if isinstance(item, str) else draws[item.kind](item)
+            if isinstance(drawn, str):
+                out.append(drawn)
+            else:
+                stack.append(iter(drawn))
+                break
         else:
-            stack.extend(reversed(list(draw(item))))
+            stack.pop()
     return "".join(out)
+
+
+def between(parts: Sequence[Box], separator: str) -> tuple[Box | str, ...]:
+    """The parts with something between them."""
+    items: list[Box | str] = []
+    for part in parts:
+        items += (separator, part)
+    return tuple(items[1:])
 
 
 def joined(parts: list[Box], sign: Box, level: int) -> Box:
@@ -84,7 +101,9 @@ def in_row(parts: Sequence[Box], line: int, plane: int) -> Box:
     return Box("row", tuple(parts), "", "", line, plane, parts[0].starts, parts[-1].ends)
 
 
+@lru_cache(maxsize=256)
 def sign_box(text: str, latex: str = "") -> Box:
+    """A sign between operands, or in front of one."""
     return Box("sign", (), text, latex)
 
 
@@ -254,4 +273,11 @@ def times_box(left: Box, right: Box) -> Box:
         or (ends == "number" and starts == "fraction")
         or (left.kind == "symbol" and left.text == "d")
     )
-    return Box("times", (), " * " if spaced else "*", r"\cdot" if dot else "")
+    return _TIMES[spaced, dot]
+
+
+_TIMES = {
+    (spaced, dot): Box("times", (), " * " if spaced else "*", r"\cdot" if dot else "")
+    for spaced in (False, True)
+    for dot in (False, True)
+}

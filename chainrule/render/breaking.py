@@ -5,79 +5,107 @@ Widths are estimates in em of a ten point serif face, rather too wide than too n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from chainrule.render.boxes import Box
+from chainrule.render.boxes import Box, Kind
 
 _DEEPEST = 60  # storeys that are opened; pages name what is deeper
 _DIGITS = 0.52
 _INDENT = 2.0
 _LEAD = _INDENT + 1.5  # the indent and a sign stand before what is on a line alone
-_HEADS = {"root": 0.9, "delimited": 0.7, "fence": 0.9, "logarithm": 2.6}
 
 
 Widths = dict[int, tuple[float, Box]]
 """Widths by identity of the box, which is held so that no other gets its identity."""
 
 
-def width(box: Box, known: Widths | None = None) -> float:
-    """The estimated width of a layout; `known` are widths found before."""
-    done = {} if known is None else known
+def width(box: Box) -> float:
+    """The estimated width of a layout."""
+    order = [box]
+    for current in order:
+        order += current.parts
+    # Backwards, the parts of a box are the last ones that belong to no box yet.
+    widths = [0.0] * len(order)
+    end = len(order)
+    for i in range(len(order) - 1, -1, -1):
+        current = order[i]
+        begin = end - len(current.parts)
+        widths[i] = _WIDTHS[current.kind](current, widths[begin:end])
+        end = begin
+    return widths[0]
+
+
+def _known_width(box: Box, known: Widths) -> float:
+    """The same, with the widths of all parts, which are asked for again."""
     stack: list[tuple[Box, bool]] = [(box, False)]
     while stack:
         current, ready = stack.pop()
-        if id(current) in done:
+        if id(current) in known:
             continue
         if not ready:
             stack.append((current, True))
             stack.extend((part, False) for part in current.parts)
         else:
-            parts = [done[id(part)][0] for part in current.parts]
-            done[id(current)] = (_width(current, parts), current)
-    return done[id(box)][0]
+            parts = [known[id(part)][0] for part in current.parts]
+            known[id(current)] = (_WIDTHS[current.kind](current, parts), current)
+    return known[id(box)][0]
 
 
-def _width(box: Box, parts: list[float]) -> float:
-    match box.kind:
-        case "number":
-            return _DIGITS * len(box.text)
-        case "either":
-            return parts[1]
-        case "script":
-            return parts[0] + 0.75 * parts[1]
-        case "symbol" | "array":
-            head, _, index = box.text.partition("_")
-            return 0.6 * len(head) + 0.45 * len(index)
-        case "constant":
-            return 0.6 * len(box.text)
-        case "sign":
-            return 0.8 if box.text == "-" else 1.5
-        case "times":
-            return 0.85 if box.latex else 0.2
-        case "fraction":
-            return max(parts) + 0.3
-        case "derivative":
-            return max(parts) + 0.9
-        case "power":
-            return parts[0] + 0.75 * parts[1]
-        case "exponential":
-            return 0.5 + 0.75 * parts[0] if box.latex == "e" else 2.9 + parts[0]
-        case "part":
-            return 0.7 + sum(parts) + 0.5 * len(parts)
-        case "call" | "applied":
-            return 0.55 * len(box.text) + 1.1 + sum(parts) + 0.5 * len(parts)
-        case "logarithm":
-            return 2.6 + parts[0] + 0.75 * parts[1]
-        case "cases":
-            return max(parts[::2]) + max(parts[1::2], default=0.0) + 5.0
-        case "matrix":
-            columns = max(1, int(box.text))
-            return sum(max(parts[i::columns]) + 1.0 for i in range(min(columns, len(parts)))) + 1.0
-        case "lines":
-            return max(parts) + 2.0
-        case "fence" if box.text == "line":
-            return parts[0]
-    return sum(parts) + _HEADS.get(box.kind, 0.0)
+def _name(box: Box, parts: list[float]) -> float:
+    head, _, index = box.text.partition("_")
+    return 0.6 * len(head) + 0.45 * len(index)
+
+
+def _raised(box: Box, parts: list[float]) -> float:
+    return parts[0] + 0.75 * parts[1]
+
+
+def _exponential(box: Box, parts: list[float]) -> float:
+    return 0.5 + 0.75 * parts[0] if box.latex == "e" else 2.9 + parts[0]
+
+
+def _call(box: Box, parts: list[float]) -> float:
+    return 0.55 * len(box.text) + 1.1 + sum(parts) + 0.5 * len(parts)
+
+
+def _cases(box: Box, parts: list[float]) -> float:
+    return max(parts[::2]) + max(parts[1::2], default=0.0) + 5.0
+
+
+def _matrix(box: Box, parts: list[float]) -> float:
+    columns = max(1, int(box.text))
+    return sum(max(parts[i::columns]) + 1.0 for i in range(min(columns, len(parts)))) + 1.0
+
+
+def _within(overhead: float) -> Callable[[Box, list[float]], float]:
+    return lambda box, parts: sum(parts) + overhead
+
+
+_WIDTHS: dict[Kind, Callable[[Box, list[float]], float]] = {
+    "row": lambda box, parts: sum(parts),
+    "number": lambda box, parts: _DIGITS * len(box.text),
+    "symbol": _name,
+    "array": _name,
+    "constant": lambda box, parts: 0.6 * len(box.text),
+    "sign": lambda box, parts: 0.8 if box.text == "-" else 1.5,
+    "times": lambda box, parts: 0.85 if box.latex else 0.2,
+    "either": lambda box, parts: parts[1],
+    "script": _raised,
+    "power": _raised,
+    "fraction": lambda box, parts: max(parts) + 0.3,
+    "derivative": lambda box, parts: max(parts) + 0.9,
+    "exponential": _exponential,
+    "logarithm": lambda box, parts: 2.6 + parts[0] + 0.75 * parts[1],
+    "part": lambda box, parts: 0.7 + sum(parts) + 0.5 * len(parts),
+    "call": _call,
+    "applied": _call,
+    "cases": _cases,
+    "matrix": _matrix,
+    "lines": lambda box, parts: max(parts) + 2.0,
+    "root": _within(0.9),
+    "delimited": _within(0.7),
+    "fence": lambda box, parts: parts[0] if box.text == "line" else sum(parts) + 0.9,
+}
 
 
 def lines(box: Box, room: float, depth: int = 0, known: Widths | None = None) -> list[Box]:
@@ -86,15 +114,16 @@ def lines(box: Box, room: float, depth: int = 0, known: Widths | None = None) ->
     Sums are broken before their signs, then products; what is too wide in itself is opened:
     the lines inside brackets, fractions and cases become a stack of lines of their own.
     """
-    known = {} if known is None else known
-    if depth > _DEEPEST or width(box, known) <= room:
+    fits = width(box) <= room if known is None else _known_width(box, known) <= room
+    if depth > _DEEPEST or fits:
         return [box]
+    known = {} if known is None else known
     room = max(room, 6.0)
     pieces = []
     for piece in _pieces(box):
-        wide = width(piece, known) > room - _LEAD
+        wide = _known_width(piece, known) > room - _LEAD
         pieces.append(_opened(piece, room - _LEAD, depth + 1, known) if wide else piece)
-    widths = [width(piece, known) for piece in pieces]
+    widths = [_known_width(piece, known) for piece in pieces]
     out: list[Box] = []
     start = 0
     while start < len(pieces):
@@ -167,7 +196,10 @@ def _opened(box: Box, room: float, depth: int, known: Widths) -> Box:
         case "power":
             base, exponent = box.parts
             return box._replace(
-                parts=(_stack(base, room - 0.75 * width(exponent, known), depth, known), exponent)
+                parts=(
+                    _stack(base, room - 0.75 * _known_width(exponent, known), depth, known),
+                    exponent,
+                )
             )
         case "cases":
             return box._replace(parts=_stacked(box, room / 2 - 3.0, depth, known))
@@ -175,7 +207,7 @@ def _opened(box: Box, room: float, depth: int, known: Widths) -> Box:
             columns = max(1, int(box.text))
             return box._replace(parts=_stacked(box, room / columns - 1.0, depth, known))
         case "fraction" | "fence" | "root" | "delimited" | "call" | "applied" | "logarithm":
-            overhead = _width(box, [0.0] * len(box.parts))
+            overhead = _WIDTHS[box.kind](box, [0.0] * len(box.parts))
             if box.kind == "applied":
                 name, *arguments = box.parts
                 return box._replace(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
 
 from chainrule.core.expr import MINUS_ONE, Expr, symbol
 from chainrule.derivation.steps import (
@@ -48,61 +50,49 @@ from chainrule.render.boxes import (
 
 def inside(formula: Formula) -> Sequence[Formula]:
     """The formulas that it is made of."""
-    match formula:
-        case Times(parts) | Plus(parts) | Diagonal(parts):
-            return parts
-        case Matrix(rows):
-            return [entry for row in rows for entry in row]
-        case Transposed(of):
-            return (of,)
-        case Entry(of, places):
-            return (of, *places)
-        case Delta(first, second):
-            return (first, second)
-        case EntryOf(_, at, _, by_at):
-            return (*at, *by_at)
-        case SumOver(letters, of):
-            return (of, *letters)
-    return ()
+    parts = _INSIDE.get(type(formula))
+    return parts(formula) if parts else ()
+
+
+_INSIDE: dict[type, Callable[[Any], Sequence[Formula]]] = {
+    Times: attrgetter("factors"),
+    Plus: attrgetter("terms"),
+    Diagonal: attrgetter("entries"),
+    Matrix: lambda matrix: [entry for row in matrix.rows for entry in row],
+    Transposed: lambda transpose: (transpose.of,),
+    Entry: lambda entry: (entry.of, *entry.places),
+    Delta: lambda delta: (delta.first, delta.second),
+    EntryOf: lambda entry: (*entry.at, *entry.by_at),
+    SumOver: lambda total: (total.of, *total.letters),
+}
 
 
 def composite(formula: Formula, parts: list[Box]) -> Box:
     """Its layout, given that of what it is made of."""
-    match formula:
-        case Partial(of, by, total):
-            return derivative_box("d" if total else "∂", of, by)
-        case Chain(nodes):
-            return joined([quantity_box(name) for name in nodes], sign_box(" <- "), RELATION)
-        case Times(factors):
-            return _factors(factors, parts)
-        case Plus():
-            return _total(parts)
-        case Matrix(rows):
-            return Box("matrix", tuple(parts), str(len(rows[0]) if rows else 0))
-        case Diagonal():
-            return call_box("diag", r"\operatorname{diag}", parts)
-        case Differential(of):
-            return differential_box(of)
-        case Gradient(of, by):
-            return derivative_box("∂", of, by)
-        case Second(of, by, then):
-            return higher_box("∂", of, [(by, 2)] if by == then else [(by, 1), (then, 1)])
-        case Transposed():
-            return transposed(parts[0])
-        case Entry(of):
-            return entry_box(of, parts[0], parts[1:])
-        case Delta():
-            return indexed_by(Box("constant", (), "δ", r"\delta"), parts)
-        case EntryOf(of, at, by):
-            above = entry_box(symbol(of), quantity_box(of), parts[: len(at)])
-            below = entry_box(symbol(by), quantity_box(by), parts[len(at) :])
-            return quotient_box("∂", above, below)
-        case SumOver():
-            over = indexed_by(Box("constant", (), "Σ", r"\sum"), parts[1:])
-            body = fenced(parts[0], PRODUCT, HADAMARD)
-            # In a sum it stands in brackets: they say where it ends.
-            return in_row([over, Box("times", (), " "), body], RELATION, RELATION)
-    raise TypeError(f"{formula!r} is not a formula")
+    return _COMPOSITE[type(formula)](formula, parts)
+
+
+def _matrix(formula: Matrix, parts: list[Box]) -> Box:
+    return Box("matrix", tuple(parts), str(len(formula.rows[0]) if formula.rows else 0))
+
+
+def _second(formula: Second, parts: list[Box]) -> Box:
+    by, then = formula.by, formula.then
+    return higher_box("∂", formula.of, [(by, 2)] if by == then else [(by, 1), (then, 1)])
+
+
+def _entry_of(formula: EntryOf, parts: list[Box]) -> Box:
+    of, by, count = formula.of, formula.by, len(formula.at)
+    above = entry_box(symbol(of), quantity_box(of), parts[:count])
+    below = entry_box(symbol(by), quantity_box(by), parts[count:])
+    return quotient_box("∂", above, below)
+
+
+def _sum_over(formula: SumOver, parts: list[Box]) -> Box:
+    over = indexed_by(Box("constant", (), "Σ", r"\sum"), parts[1:])
+    body = fenced(parts[0], PRODUCT, HADAMARD)
+    # In a sum it stands in brackets: they say where it ends.
+    return in_row([over, Box("times", (), " "), body], RELATION, RELATION)
 
 
 def _factors(factors: Sequence[Formula], parts: list[Box]) -> Box:
@@ -112,10 +102,9 @@ def _factors(factors: Sequence[Formula], parts: list[Box]) -> Box:
     if factors[0] is MINUS_ONE and len(factors) > 1 and isinstance(factors[1], (Entry, Delta)):
         rest = _factors(factors[1:], parts[1:])
         return in_row([sign_box("-"), rest], MINUS, MINUS)
-    arrays = any(map(_is_array, factors))
-    sign = Box("times", text=" · " if arrays else " * ", latex=r"\cdot")
+    sign = _BETWEEN_ARRAYS if any(map(_is_array, factors)) else _BETWEEN_NUMBERS
     if any(isinstance(f, (Entry, Delta)) for f in factors):
-        sign = Box("times", text=" ", latex=r"\,")
+        sign = _BETWEEN_ENTRIES
     row = [fenced(parts[0], MINUS, MINUS)]
     for factor, part in zip(factors[1:], parts[1:], strict=True):
         # Where the factors are arrays, a product has a sign of another meaning.
@@ -124,12 +113,16 @@ def _factors(factors: Sequence[Formula], parts: list[Box]) -> Box:
     return joined(row, sign, min(row[0].line, PRODUCT))
 
 
+_BETWEEN_ARRAYS = Box("times", text=" · ", latex=r"\cdot")
+_BETWEEN_NUMBERS = Box("times", text=" * ", latex=r"\cdot")
+_BETWEEN_ENTRIES = Box("times", text=" ", latex=r"\,")
+
+
 def _is_array(formula: Formula) -> bool:
-    match formula:
-        case Expr():
-            return bool(formula.shape)
-        case Partial(of, by):
-            return isinstance(of, ArrayName) or isinstance(by, ArrayName)
+    if isinstance(formula, Expr):
+        return bool(formula.shape)
+    if isinstance(formula, Partial):
+        return isinstance(formula.of, ArrayName) or isinstance(formula.by, ArrayName)
     return isinstance(formula, (Matrix, Diagonal, Transposed))
 
 
@@ -155,3 +148,21 @@ def _without_minus(box: Box) -> Box | None:
         return box.parts[1]
     first = _without_minus(box.parts[0])
     return first and in_row([first, *box.parts[1:]], PRODUCT, PRODUCT)
+
+
+_COMPOSITE: dict[type, Callable[[Any, list[Box]], Box]] = {
+    Partial: lambda f, _: derivative_box("d" if f.total else "∂", f.of, f.by),
+    Chain: lambda f, _: joined([*map(quantity_box, f.nodes)], sign_box(" <- "), RELATION),
+    Times: lambda f, parts: _factors(f.factors, parts),
+    Plus: lambda f, parts: _total(parts),
+    Matrix: _matrix,
+    Diagonal: lambda f, parts: call_box("diag", r"\operatorname{diag}", parts),
+    Differential: lambda f, _: differential_box(f.of),
+    Gradient: lambda f, _: derivative_box("∂", f.of, f.by),
+    Second: _second,
+    Transposed: lambda f, parts: transposed(parts[0]),
+    Entry: lambda f, parts: entry_box(f.of, parts[0], parts[1:]),
+    Delta: lambda f, parts: indexed_by(Box("constant", (), "δ", r"\delta"), parts),
+    EntryOf: _entry_of,
+    SumOver: _sum_over,
+}

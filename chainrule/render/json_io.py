@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from chainrule.core.expr import symbol
+from chainrule.core.expr import Expr, symbol
+from chainrule.derivation.simplify import overlapping
 from chainrule.derivation.steps import (
     Block,
     Chain,
@@ -22,6 +22,7 @@ from chainrule.derivation.steps import (
 )
 from chainrule.render.blocks import Code, Math, Paragraph, Prose, Row, Shown
 from chainrule.render.headings import step_title
+from chainrule.render.json_text import dumped
 from chainrule.render.latex import latex
 from chainrule.render.latex import words as latex_words
 from chainrule.render.notation import Notation
@@ -33,9 +34,7 @@ SCHEMA = "chainrule/derivation/1"
 
 def to_json(derivation: Derivation, verification: Verification | None = None) -> str:
     """One JSON object, as text."""
-    shown = json.dumps(to_dict(derivation, verification), ensure_ascii=False, indent=2)
-    # Half of a surrogate pair, from an argument that was no UTF-8, stays as its escape.
-    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+    return dumped(to_dict(derivation, verification))
 
 
 def _exact(count: int) -> int | str:
@@ -49,9 +48,15 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
     d, notation = derivation, Notation(derivation)
     # Names that only the derivation has are names in the text, and signs in LaTeX.
     plain = Notation(derivation, in_language=True) if d.made else notation
-    steps = [_step(step, notation, plain) for step in d.steps]
+    shown = _once(text)
+    in_text, in_latex = _Face(plain, shown, ": "), _Face(notation, _once(latex), r": \quad ")
+    steps = [_step(step, in_text, in_latex) for step in d.steps]
     if verification is not None:
         steps.append(_verify_step(verification))
+    together = _Together(plain, shown)
+    locals_ = together.texts([e.local for e in d.edges])
+    local_derivatives = [_edge(e, local) for e, local in zip(d.edges, locals_, strict=True)]
+    result = _result(d.result, together)
     return {
         "schema": SCHEMA,
         "input": d.program.source,
@@ -61,13 +66,14 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
         "granularity": d.granularity,
         "style": d.style,
         "intermediates": [
-            {"name": u.name, "expression": text(u.expression), "shape": list(u.shape)}
+            {"name": u.name, "expression": shown(u.expression), "shape": list(u.shape)}
             for u in d.intermediates
         ],
-        "local_derivatives": [_edge(e) for e in d.edges],
+        "local_derivatives": local_derivatives,
         "path_count": {
             y: {v: _exact(n) for v, n in counts.items()} for y, counts in d.path_count.items()
         },
+        **together.shown(),
         "paths": [
             {
                 "output": p.output, "variable": p.variable, "nodes": list(p.nodes),
@@ -76,7 +82,7 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
             for p in d.paths
         ],
         "steps": steps,
-        "result": _result(d.result),
+        "result": result,
         "domain": [text(relation) for relation in d.domain],
         "conventions": [{"where": text(k.where), "convention": k.convention} for k in d.kinks],
         "verification": _verification(verification),
@@ -84,9 +90,35 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
     }  # fmt: skip
 
 
-def _edge(edge: Edge) -> dict[str, Any]:
+class _Together:
+    """Expressions as text; over names where they have most of their parts in common.
+
+    `definitions` has what the names stand for.
+    """
+
+    def __init__(self, notation: Notation, draw: Callable[[Shown], str]) -> None:
+        self._notation, self._draw = notation, draw
+        self.definitions: dict[str, str] = {}
+
+    def texts(self, expressions: Sequence[Expr]) -> list[str]:
+        """The texts of expressions that belong together."""
+        if not overlapping(expressions):
+            return [self._draw(e) for e in expressions]
+        short = [self._notation.formula(e) for e in expressions]
+        for name, part in self._notation.definitions(short, again=True):
+            if name not in self.definitions:
+                self.definitions[name] = self._draw(part)
+        return [self._draw(e) for e in short]
+
+    def shown(self) -> dict[str, Any]:
+        """The names, if there are any, as the schema has them."""
+        listed = [{"name": n, "expression": e} for n, e in self.definitions.items()]
+        return {"definitions": listed} if listed else {}
+
+
+def _edge(edge: Edge, local: str) -> dict[str, Any]:
     """A local derivative: the Jacobian, or the change that follows from a change of the operand."""
-    shown = {"of": edge.of, "by": edge.by, "expression": text(edge.local), "rule": edge.rule}
+    shown = {"of": edge.of, "by": edge.by, "expression": local, "rule": edge.rule}
     if not edge.jacobian:
         shown["kind"] = "differential"
         if edge.adjoint is not None:
@@ -94,14 +126,15 @@ def _edge(edge: Edge) -> dict[str, Any]:
     return shown
 
 
-def _result(result: Result) -> dict[str, Any]:
+def _result(result: Result, together: _Together) -> dict[str, Any]:
     if result.blocks:
         return {"kind": result.kind, "wrt": {k: _block(b) for k, b in result.wrt.items()}}
-    entries = [[text(e) for e in row] for row in result.entries]
+    rows, columns = len(result.entries), len(result.entries[0]) if result.entries else 0
+    flat = iter(together.texts([e for row in result.entries for e in row]))
     return {
         "kind": result.kind,
-        "shape": [len(entries), len(entries[0]) if entries else 0],
-        "entries": entries,
+        "shape": [rows, columns],
+        "entries": [[next(flat) for _ in range(columns)] for _ in range(rows)],
     }
 
 
@@ -119,14 +152,53 @@ def _block(block: Block) -> dict[str, Any]:
     return shown
 
 
-def _step(step: Step, notation: Notation, plain: Notation) -> dict[str, Any]:
+Draw = Callable[[Shown], str]
+
+
+class _Face(NamedTuple):
+    """How the lines of steps are written: in the language, in LaTeX."""
+
+    notation: Notation
+    draw: Draw
+    colon: str
+
+    def write(self, row: Row) -> str:
+        """A line, with the shared parts in it before it."""
+        shared = self.notation.definitions(row.right, again=True)
+        parts = [Row(symbol(name, part.shape), (part,)) for name, part in shared]
+        return "; ".join([self._joined(part) for part in [*parts, row]])
+
+    def _joined(self, row: Row) -> str:
+        right = " = ".join(map(self.draw, row.right))
+        if row.left is None:
+            return right
+        return self.draw(row.left) + (self.colon if isinstance(row.left, Chain) else " = ") + right
+
+
+def _once(draw: Draw) -> Draw:
+    """The same, which draws an expression once; the document has them all anyway."""
+    known: dict[Shown, str] = {}
+
+    def drawn(formula: Shown) -> str:
+        if not isinstance(formula, Expr):
+            return draw(formula)
+        if formula not in known:
+            known[formula] = draw(formula)
+        return known[formula]
+
+    return drawn
+
+
+def _step(step: Step, in_text: _Face, in_latex: _Face) -> dict[str, Any]:
     lines = []
-    in_signs = list(step_rows(step, notation))
-    in_names = in_signs if plain is notation else list(step_rows(step, plain))
-    for row, named, line in zip(in_signs, in_names, step.lines, strict=True):
+    rows = list(step_rows(step, in_latex.notation))
+    named = rows
+    if in_text.notation is not in_latex.notation:
+        named = list(step_rows(step, in_text.notation))
+    for row, in_names, line in zip(rows, named, step.lines, strict=True):
         shown: dict[str, Any] = {
-            "text": _written(named, plain, text, ": "),
-            "latex": _written(row, notation, latex, r": \quad "),
+            "text": in_text.write(in_names),
+            "latex": in_latex.write(row),
             "rule": row.rule,
         }
         if row.provided:
@@ -134,21 +206,8 @@ def _step(step: Step, notation: Notation, plain: Notation) -> dict[str, Any]:
         if line.number is not None and math.isfinite(line.number):
             shown["value"] = line.number
         lines.append(shown)
-    return {"kind": step.kind, "title": _plain(step_title(step, notation)), "lines": lines}
-
-
-def _written(row: Row, notation: Notation, draw: Callable[[Shown], str], colon: str) -> str:
-    """A line, with the shared parts in it before it."""
-    shared = notation.definitions(row.right, again=True)
-    parts = [Row(symbol(name, part.shape), (part,)) for name, part in shared]
-    return "; ".join(_joined(part, draw, colon) for part in [*parts, row])
-
-
-def _joined(row: Row, draw: Callable[[Shown], str], colon: str) -> str:
-    right = " = ".join(map(draw, row.right))
-    if row.left is None:
-        return right
-    return draw(row.left) + (colon if isinstance(row.left, Chain) else " = ") + right
+    title = _plain(step_title(step, in_latex.notation))
+    return {"kind": step.kind, "title": title, "lines": lines}
 
 
 def _plain(prose: Prose) -> str:

@@ -3,13 +3,22 @@ r"""Formulas in LaTeX, with every argument in brackets: `\sin\left(x^{2}\right)`
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from functools import lru_cache
+from operator import attrgetter
 
 from chainrule.core.greek import GREEK_LETTERS
 from chainrule.derivation.steps import Formula
-from chainrule.render.boxes import GREEK_NAMES, Box, Label, emit, split_name
-from chainrule.render.layout import layout
-from chainrule.render.sharing import shortened
+from chainrule.render.boxes import (
+    GREEK_NAMES,
+    Box,
+    Drawn,
+    Draws,
+    Label,
+    between,
+    emit,
+    split_name,
+)
+from chainrule.render.layout import written
 
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%",
@@ -26,11 +35,12 @@ def latex(formula: Formula | Label) -> str:
     >>> print(latex(2 * x * (x + 1) / t**2))
     \frac{2 x \left(x + 1\right)}{\theta_{1}^{2}}
     """
-    definitions, shown = shortened(formula)
-    statements = [f"{name(part)} = {write(layout(e))}" for part, e in definitions]
-    return "; ".join([*statements, write(layout(shown))])
+    definitions, box = written(formula)
+    statements = [f"{name(part)} = {write(shown)}; " for part, shown in definitions]
+    return "".join([*statements, write(box)])
 
 
+@lru_cache(maxsize=4096)
 def name(text: str, bold: bool = False) -> str:
     r"""A name: `x_{1}`, `\theta_{k}`, `\mathrm{loss}`; special characters are escaped.
 
@@ -109,84 +119,7 @@ _ACCENTS = {"0300": "`", "0301": "'", "0302": "^", "0303": "~", "0308": '"', "03
 
 def write(box: Box) -> str:
     """A layout in LaTeX."""
-    return emit(box, _draw)
-
-
-def _draw(box: Box) -> Iterable[Box | str]:
-    match box.kind:
-        case "row":
-            return box.parts
-        case "number":
-            return (_digits(box.text),)
-        case "symbol":
-            return (name(box.text),)
-        case "array":
-            return (name(box.text, bold=True),)
-        case "either":
-            return (box.parts[1],)
-        case "script":
-            return (box.parts[0], "_{", box.parts[1], "}")
-        case "part":
-            return (box.parts[0], "[", *_between(box.parts[1:], ", "), "]")
-        case "constant":
-            return (box.latex,)
-        case "sign":
-            return (box.latex or _SIGNS.get(box.text, box.text),)
-        case "times":
-            return (f" {box.latex} " if box.latex else " ",)
-        case "fraction":
-            return (r"\frac{", box.parts[0], "}{", box.parts[1], "}")
-        case "derivative":
-            d = "d " if box.latex == "d" else r"\partial "
-            return (r"\frac{", d, box.parts[0], "}{", d, box.parts[1], "}")
-        case "power":
-            return (box.parts[0], "^{" + box.latex, box.parts[1], "}")
-        case "root":
-            return (box.latex, "{", *box.parts, "}")
-        case "exponential":
-            if box.latex == "e":
-                return ("e^{", *box.parts, "}")
-            return (r"\exp\left(", *box.parts, r"\right)")
-        case "logarithm":
-            return (r"\log_{", box.parts[1], r"}\left(", box.parts[0], r"\right)")
-        case "delimited":
-            opening, closing = _DELIMITERS[box.text]
-            return (opening, *_between(box.parts, ", "), closing)
-        case "fence":
-            return box.parts if box.text == "line" else (r"\left(", *box.parts, r"\right)")
-        case "call":
-            return (box.latex, r"\left(", *_between(box.parts, ", "), r"\right)")
-        case "applied":
-            return (box.parts[0], box.latex, r"\left(", *_between(box.parts[1:], ", "), r"\right)")
-        case "cases":
-            return _cases(box.parts)
-        case "matrix":
-            columns = max(1, int(box.text))
-            begin, end = r"\begin{bmatrix}", r"\end{bmatrix}"
-            if columns > 10:  # as many as amsmath's matrices have
-                begin = rf"\left[\begin{{array}}{{{'c' * columns}}}"
-                end = r"\end{array}\right]"
-            items: list[Box | str] = [begin]
-            for i, part in enumerate(box.parts):
-                items += ["" if i == 0 else " & " if i % columns else r" \\ ", part]
-            return (*items, end)
-        case "lines":
-            return (
-                r"\begin{aligned} & ",
-                *_between(box.parts, r" \\ & \quad {}"),
-                r" \end{aligned}",
-            )
-    raise ValueError(box.kind)
-
-
-_SIGNS = {" · ": r" \cdot ", " * ": r" \cdot ", " <- ": r" \leftarrow "}
-_DELIMITERS = {
-    "abs": (r"\left|", r"\right|"),
-    "floor": (r"\left\lfloor ", r"\right\rfloor"),
-    "ceil": (r"\left\lceil ", r"\right\rceil"),
-    "norm": (r"\left\lVert ", r"\right\rVert"),
-    "dot": (r"\left\langle ", r"\right\rangle"),
-}
+    return emit(box, _DRAWS)
 
 
 def _digits(text: str) -> str:
@@ -201,20 +134,88 @@ def _digits(text: str) -> str:
     return f"{sign}{whole[:shift]}.{whole[shift:]}"
 
 
-def _cases(parts: tuple[Box, ...]) -> Iterable[Box | str]:
+_SIGNS = {" · ": r" \cdot ", " * ": r" \cdot ", " <- ": r" \leftarrow "}
+_DELIMITERS = {
+    "abs": (r"\left|", r"\right|"),
+    "floor": (r"\left\lfloor ", r"\right\rfloor"),
+    "ceil": (r"\left\lceil ", r"\right\rceil"),
+    "norm": (r"\left\lVert ", r"\right\rVert"),
+    "dot": (r"\left\langle ", r"\right\rangle"),
+}
+
+
+def _derivative(box: Box) -> Drawn:
+    d = "d " if box.latex == "d" else r"\partial "
+    return (r"\frac{" + d, box.parts[0], "}{" + d, box.parts[1], "}")
+
+
+def _exponential(box: Box) -> Drawn:
+    opening, closing = ("e^{", "}") if box.latex == "e" else (r"\exp\left(", r"\right)")
+    return (opening, *box.parts, closing)
+
+
+def _delimited(box: Box) -> Drawn:
+    opening, closing = _DELIMITERS[box.text]
+    return (opening, *between(box.parts, ", "), closing)
+
+
+def _cases(box: Box) -> Drawn:
     items: list[Box | str] = [r"\begin{cases}"]
-    for i, part in enumerate(parts):
+    for i, part in enumerate(box.parts):
         if i % 2:
             items += [r" & \text{if } ", part]
         else:
             items += [r" \\ " if i else " ", part]
-    if len(parts) % 2:
+    if len(box.parts) % 2:
         items.append(r" & \text{otherwise}")
     return (*items, r" \end{cases}")
 
 
-def _between(parts: tuple[Box, ...], separator: str) -> tuple[Box | str, ...]:
-    items: list[Box | str] = []
-    for i, part in enumerate(parts):
-        items += [separator, part] if i else [part]
-    return tuple(items)
+def _matrix(box: Box) -> Drawn:
+    columns = max(1, int(box.text))
+    begin, end = r"\begin{bmatrix}", r"\end{bmatrix}"
+    if columns > 10:  # as many as amsmath's matrices have
+        begin = rf"\left[\begin{{array}}{{{'c' * columns}}}"
+        end = r"\end{array}\right]"
+    items: list[Box | str] = [begin]
+    for i, part in enumerate(box.parts):
+        items += ["" if i == 0 else " & " if i % columns else r" \\ ", part]
+    return (*items, end)
+
+
+def _lines(box: Box) -> Drawn:
+    below = between(box.parts, r" \\ & \quad {}")
+    return (r"\begin{aligned} & ", *below, r" \end{aligned}")
+
+
+_DRAWS: Draws = {
+    "row": attrgetter("parts"),
+    "number": lambda box: _digits(box.text),
+    "symbol": lambda box: name(box.text),
+    "array": lambda box: name(box.text, bold=True),
+    "either": lambda box: box.parts[1:],
+    "script": lambda box: (box.parts[0], "_{", box.parts[1], "}"),
+    "part": lambda box: (box.parts[0], "[", *between(box.parts[1:], ", "), "]"),
+    "constant": attrgetter("latex"),
+    "sign": lambda box: box.latex or _SIGNS.get(box.text, box.text),
+    "times": lambda box: f" {box.latex} " if box.latex else " ",
+    "fraction": lambda box: (r"\frac{", box.parts[0], "}{", box.parts[1], "}"),
+    "derivative": _derivative,
+    "power": lambda box: (box.parts[0], "^{" + box.latex, box.parts[1], "}"),
+    "root": lambda box: (box.latex, "{", *box.parts, "}"),
+    "exponential": _exponential,
+    "logarithm": lambda box: (
+        r"\log_{", box.parts[1], r"}\left(", box.parts[0], r"\right)",
+    ),
+    "delimited": _delimited,
+    "fence": lambda box: (
+        box.parts if box.text == "line" else (r"\left(", *box.parts, r"\right)")
+    ),
+    "call": lambda box: (box.latex, r"\left(", *between(box.parts, ", "), r"\right)"),
+    "applied": lambda box: (
+        box.parts[0], box.latex, r"\left(", *between(box.parts[1:], ", "), r"\right)",
+    ),
+    "cases": _cases,
+    "matrix": _matrix,
+    "lines": _lines,
+}  # fmt: skip

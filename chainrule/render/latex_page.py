@@ -103,32 +103,32 @@ def _verbatim(line: str) -> str:
 
 def _equations(block: Equations) -> str:
     lefts = [None if row.left is None or row.continues else layout(row.left) for row in block.rows]
-    margin = max((w for box in lefts if box and (w := width(box)) <= _LINE / 3), default=0.0)
+    widths = [width(box) if box else 0.0 for box in lefts]
+    margin = max((w for w in widths if w <= _LINE / 3), default=0.0)
     room = _LINE - margin - 3.0
     rows = []
-    for row, left in zip(block.rows, lefts, strict=True):
+    for row, left, wide in zip(block.rows, lefts, widths, strict=True):
         sign = "" if row.left is None else r"\quad " if isinstance(row.left, Chain) else "= "
         drawn = []
         for part in row.right:
             broken = lines(layout(part, row.explicit), room)
             first, *rest = map(write, broken)
             drawn += [f" & {sign}{first}", *(rf" & \qquad {{}}{line}" for line in rest)]
-        if left and width(left) <= margin:
+        if left and wide <= margin:
             drawn[0] = write(left) + drawn[0]
         elif left:
             top, *others = lines(left, _LINE - 3.0)
             above = [write(top), *(r"\qquad " + write(line) for line in others)]
             drawn = [*(rf"\rlap{{$\displaystyle {line}$}} &" for line in above), *drawn]
-        space = room - width(broken[-1])
-        rows += [*drawn[:-1], drawn[-1] + _tag(_note(row, block.at, room), space)]
+        if note := _note(row, block.at, room):
+            drawn[-1] += _tag(note, room - width(broken[-1]))
+        rows += drawn
     return "\n".join([r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}", ""])
 
 
 def _tag(note: list[tuple[str, float]], space: float) -> str:
     """The reason at the right margin, or below where it is long."""
     shown = ", ".join(words for words, _ in note)
-    if not note:
-        return ""
     if sum(w for _, w in note) < space:
         return rf" \tag*{{\small\itshape {shown}}}"
     return rf" \\ & \qquad \parbox[t]{{0.7\linewidth}}{{\raggedright\small\itshape {shown}}}"

@@ -47,53 +47,95 @@ from chainrule.render.boxes import (
     times_box,
 )
 from chainrule.render.formula_layout import composite, inside
+from chainrule.render.sharing import LIMIT, beyond, shortened
 
 
 def layout(formula: Formula | Label, explicit: bool = False) -> Box:
     """The layout of a formula; `explicit` brackets also what only convention decides."""
-    if isinstance(formula, Expr):
-        return _expressions([formula], explicit)[formula]
     if isinstance(formula, Label):
         return formula.box
-    order: list[Formula] = []
-    stack: list[Formula] = [formula]
-    while stack:
-        current = stack.pop()
-        order.append(current)
-        stack.extend(inside(current))
-    boxes = _expressions([f for f in order if isinstance(f, Expr)], explicit)
-    done: dict[int, Box] = {}
-    for current in reversed(order):
-        if isinstance(current, Expr):
-            done[id(current)] = boxes[current]
+    if isinstance(formula, Expr):
+        return _expressions(topological([formula]), explicit)[formula]
+    parts, expressions = _parts(formula)
+    return _assembled(parts, topological(expressions), explicit)
+
+
+def written(formula: Formula | Label, explicit: bool = False) -> tuple[list[tuple[str, Box]], Box]:
+    """The layout of a formula that stands alone; where it is long, its parts with names first."""
+    if isinstance(formula, Label):
+        return [], formula.box
+    if isinstance(formula, Expr):
+        if formula.op is None:
+            return [], _atom(formula)
+        nodes = topological([formula])
+        if not beyond(nodes, [formula], LIMIT):
+            return [], _expressions(nodes, explicit)[formula]
+    else:
+        parts, expressions = _parts(formula)
+        nodes = topological(expressions)
+        if not beyond(nodes, expressions, LIMIT):
+            return [], _assembled(parts, nodes, explicit)
+    definitions, shown = shortened(formula)
+    return [(name, layout(part, explicit)) for name, part in definitions], layout(shown, explicit)
+
+
+_Parts = list[tuple[Formula, int]]
+
+
+def _parts(formula: Formula) -> tuple[_Parts, list[Expr]]:
+    """The formula and what is in it, each with how many follow from it; its expressions."""
+    order: list[Formula] = [formula]
+    parts: _Parts = []
+    for part in order:
+        within = inside(part)
+        parts.append((part, len(within)))
+        order += within
+    return parts, [part for part in order if isinstance(part, Expr)]
+
+
+def _assembled(parts: _Parts, nodes: list[Expr], explicit: bool) -> Box:
+    boxes = _expressions(nodes, explicit)
+    # Backwards, what is in a formula are the last boxes that are in none yet.
+    done: list[Box] = []
+    end = 0
+    for part, count in reversed(parts):
+        if isinstance(part, Expr):
+            done.append(boxes[part])
         else:
-            done[id(current)] = composite(current, [done[id(part)] for part in inside(current)])
-    return done[id(formula)]
+            done.append(composite(part, done[end : end + count][::-1]))
+            end += count
+    return done[-1]
 
 
 # ------------------------------------------------------------------------- expressions
 
 
-def _expressions(roots: list[Expr], explicit: bool) -> dict[Expr, Box]:
+def _expressions(order: list[Expr], explicit: bool) -> dict[Expr, Box]:
     boxes: dict[Expr, Box] = {}
-    order = topological(roots)
-    # One notation a formula: where f'(g(x)) needs its prime, g'(x) has one too.
-    primed = any(_needs_prime(node) for node in order)
+    primed: bool | None = None
     for node in order:
-        if isinstance(node, Const):
-            boxes[node] = _constant(node)
-        elif isinstance(node, Sym):
-            boxes[node] = array_box(node.name) if node.shape else name_box(node.name)
+        row = node.op
+        if row is None:
+            boxes[node] = _atom(node)
+            continue
+        assert isinstance(node, Apply)
+        args = [boxes[a] for a in node.args]
+        if isinstance(row, AbstractOperator):
+            if primed is None:
+                # One notation a formula: where f'(g(x)) needs its prime, g'(x) has one too.
+                primed = any(map(_needs_prime, order))
+            boxes[node] = _abstract(node, row, args, primed)
         else:
-            assert isinstance(node, Apply)
-            if isinstance(node.op, AbstractOperator):
-                boxes[node] = _abstract(node, node.op, [boxes[a] for a in node.args], primed)
-            else:
-                notation = node.op.notation
-                draw = OF_ARRAYS.get(notation) if node.shape else None
-                draw = draw or _NOTATIONS[notation]
-                boxes[node] = draw(node, [boxes[a] for a in node.args], explicit)
+            draw = OF_ARRAYS.get(row.notation) if node.shape else None
+            boxes[node] = (draw or _NOTATIONS[row.notation])(node, args, explicit)
     return boxes
+
+
+def _atom(node: Expr) -> Box:
+    if isinstance(node, Sym):
+        return array_box(node.name) if node.shape else name_box(node.name)
+    assert isinstance(node, Const)
+    return _constant(node)
 
 
 def _constant(node: Const) -> Box:

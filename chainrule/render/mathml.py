@@ -6,9 +6,10 @@ W3C, *MathML Core* (2025). Rows are not wrapped, so that a long sum is no deep t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from chainrule.core.greek import GREEK_LETTERS
-from chainrule.render.boxes import Box, emit, split_name
+from chainrule.render.boxes import Box, Drawn, Draws, Kind, between, emit, split_name
 
 _GREEK_SIGNS = {word: sign for sign, word in GREEK_LETTERS.items()}
 _SIGNS = {
@@ -46,18 +47,18 @@ def mathml(box: Box) -> str:
     """
     tall = _tall(box)
 
-    def draw(part: Box) -> Iterable[Box | str]:
-        shown = _draw(part)
-        if id(part) in tall or part.kind not in _BRACKETED:
+    def bracketed(part: Box) -> Drawn:
+        shown = _DRAWS[part.kind](part)
+        if id(part) in tall:
             return shown
-        return [
+        return tuple(
             item.replace("<mo fence", _LOW) if isinstance(item, str) else item for item in shown
-        ]
+        )
 
-    return f"<math>{emit(box, draw)}</math>"
+    return f"<math>{emit(box, {**_DRAWS, **dict.fromkeys(_BRACKETED, bracketed)})}</math>"
 
 
-_BRACKETED = frozenset(
+_BRACKETED: frozenset[Kind] = frozenset(
     ["fence", "call", "applied", "part", "delimited", "exponential", "logarithm"]
 )
 _LOW = '<mo stretchy="false" fence'
@@ -126,68 +127,41 @@ def _bracketed(opening: str, closing: str, items: Iterable[Box | str]) -> tuple[
     return _row(f'<mo fence="true">{opening}</mo>', *items, f'<mo fence="true">{closing}</mo>')
 
 
-def _draw(box: Box) -> Iterable[Box | str]:
-    parts = box.parts
-    match box.kind:
-        case "row":
-            return parts
-        case "either":
-            return (parts[1],)
-        case "number":
-            return (_number(box.text),)
-        case "symbol" | "array":
-            return _name(box)
-        case "constant":
-            return (_constant(box),)
-        case "sign":
-            return (_sign(box),)
-        case "times":
-            if box.latex == r"\,":
-                return ('<mspace width="0.17em"/>',)
-            return (f"<mo>{_TIMES[box.latex]}</mo>",)
-        case "fraction":
-            return ("<mfrac>", *_row(parts[0]), *_row(parts[1]), "</mfrac>")
-        case "derivative":
-            d = "<mi>d</mi>" if box.latex == "d" else "<mo>∂</mo>"
-            return ("<mfrac>", *_row(d, parts[0]), *_row(d, parts[1]), "</mfrac>")
-        case "power":
-            above = ("<mo>⊙</mo>",) if box.latex else ()
-            if parts[0].kind in ("symbol", "array"):
-                return _name(parts[0], (*above, parts[1]))
-            if parts[0].kind == "script":
-                base, below = parts[0].parts
-                return ("<msubsup>", *_row(base), *_row(below), *_row(parts[1]), "</msubsup>")
-            return ("<msup>", *_row(parts[0]), *_row(*above, parts[1]), "</msup>")
-        case "script":
-            return ("<msub>", *_row(parts[0]), *_row(parts[1]), "</msub>")
-        case "root" if box.latex == r"\sqrt":
-            return ("<msqrt>", *parts, "</msqrt>")
-        case "root":
-            return ("<mroot>", *_row(*parts), "<mn>3</mn></mroot>")
-        case "exponential" if box.latex == "e":
-            return ("<msup><mi>e</mi>", *_row(*parts), "</msup>")
-        case "exponential":
-            return (_THIN, "<mi>exp</mi>", _APPLY, *_bracketed("(", ")", parts))
-        case "logarithm":
-            head = (_THIN, "<msub><mi>log</mi>", *_row(parts[1]), "</msub>", _APPLY)
-            return (*head, *_bracketed("(", ")", parts[:1]))
-        case "delimited":
-            return _bracketed(*_DELIMITERS[box.text], _between(parts))
-        case "fence":
-            return parts if box.text == "line" else _bracketed("(", ")", parts)
-        case "call":
-            return (_THIN, _head(box), _APPLY, *_bracketed("(", ")", _between(parts)))
-        case "applied":
-            return _applied(box)
-        case "part":
-            return (parts[0], *_bracketed("[", "]", _between(parts[1:])))
-        case "cases":
-            return _cases(parts)
-        case "matrix":
-            return _bracketed("[", "]", _table(parts, max(1, int(box.text))))
-        case "lines":
-            return _table(parts, 1, ' class="lines" displaystyle="true"')
-    raise ValueError(box.kind)
+def _derivative(box: Box) -> Drawn:
+    d = "<mi>d</mi>" if box.latex == "d" else "<mo>∂</mo>"
+    return ("<mfrac>", *_row(d, box.parts[0]), *_row(d, box.parts[1]), "</mfrac>")
+
+
+def _power(box: Box) -> Drawn:
+    base, exponent = box.parts
+    above = ("<mo>⊙</mo>",) if box.latex else ()
+    if base.kind in ("symbol", "array"):
+        return _name(base, (*above, exponent))
+    if base.kind == "script":
+        head, below = base.parts
+        return ("<msubsup>", *_row(head), *_row(below), *_row(exponent), "</msubsup>")
+    return ("<msup>", *_row(base), *_row(*above, exponent), "</msup>")
+
+
+def _root(box: Box) -> Drawn:
+    if box.latex == r"\sqrt":
+        return ("<msqrt>", *box.parts, "</msqrt>")
+    return ("<mroot>", *_row(*box.parts), "<mn>3</mn></mroot>")
+
+
+def _exponential(box: Box) -> Drawn:
+    if box.latex == "e":
+        return ("<msup><mi>e</mi>", *_row(*box.parts), "</msup>")
+    return (_THIN, "<mi>exp</mi>", _APPLY, *_bracketed("(", ")", box.parts))
+
+
+def _logarithm(box: Box) -> Drawn:
+    head = (_THIN, "<msub><mi>log</mi>", *_row(box.parts[1]), "</msub>", _APPLY)
+    return (*head, *_bracketed("(", ")", box.parts[:1]))
+
+
+def _call(box: Box) -> Drawn:
+    return (_THIN, _head(box), _APPLY, *_bracketed("(", ")", between(box.parts, _COMMA)))
 
 
 def _number(text: str) -> str:
@@ -199,7 +173,7 @@ def _number(text: str) -> str:
     return f"<mrow><mo>−</mo>{shown}</mrow>" if text.startswith("-") else shown
 
 
-def _constant(box: Box) -> str:
+def _constant(box: Box) -> Drawn:
     shown = escape(_CONSTANTS.get(box.text, box.text))
     if shown in ("∑", "∂"):
         return f"<mo>{shown}</mo>"
@@ -207,7 +181,7 @@ def _constant(box: Box) -> str:
     return f"<mi{upright}>{shown}</mi>"
 
 
-def _sign(box: Box) -> str:
+def _sign(box: Box) -> Drawn:
     if box.text == ", ":
         return _COMMA
     words = box.text.strip()
@@ -227,7 +201,7 @@ def _head(box: Box) -> str:
     return f"<mi>{escape(box.text)}</mi>"
 
 
-def _applied(box: Box) -> tuple[Box | str, ...]:
+def _applied(box: Box) -> Drawn:
     head, *arguments = box.parts
     shown: tuple[Box | str, ...] = (head,)
     if box.latex.startswith("^"):
@@ -235,10 +209,11 @@ def _applied(box: Box) -> tuple[Box | str, ...]:
         shown = ("<msup>", *_row(head), f"<mtext>{orders}</mtext></msup>")
     elif box.latex:
         shown = ("<msup>", *_row(head), f"<mo>{'′' * len(box.latex)}</mo></msup>")
-    return (*shown, _APPLY, *_bracketed("(", ")", _between(tuple(arguments))))
+    return (*shown, _APPLY, *_bracketed("(", ")", between(arguments, _COMMA)))
 
 
-def _cases(parts: tuple[Box, ...]) -> tuple[Box | str, ...]:
+def _cases(box: Box) -> Drawn:
+    parts = box.parts
     items: list[Box | str] = []
     for i in range(0, len(parts), 2):
         items += ["<mtr><mtd>", parts[i], "</mtd><mtd>"]
@@ -258,8 +233,30 @@ def _table(parts: tuple[Box, ...], columns: int, attributes: str = "") -> tuple[
     return (f"<mtable{attributes}>", *items, "</mtable>")
 
 
-def _between(parts: tuple[Box, ...]) -> tuple[Box | str, ...]:
-    items: list[Box | str] = []
-    for i, part in enumerate(parts):
-        items += [_COMMA, part] if i else [part]
-    return tuple(items)
+_DRAWS: Draws = {
+    "row": attrgetter("parts"),
+    "either": lambda box: box.parts[1:],
+    "number": lambda box: _number(box.text),
+    "symbol": _name,
+    "array": _name,
+    "constant": _constant,
+    "sign": _sign,
+    "times": lambda box: (
+        '<mspace width="0.17em"/>' if box.latex == r"\," else f"<mo>{_TIMES[box.latex]}</mo>"
+    ),
+    "fraction": lambda box: ("<mfrac>", *_row(box.parts[0]), *_row(box.parts[1]), "</mfrac>"),
+    "derivative": _derivative,
+    "power": _power,
+    "script": lambda box: ("<msub>", *_row(box.parts[0]), *_row(box.parts[1]), "</msub>"),
+    "root": _root,
+    "exponential": _exponential,
+    "logarithm": _logarithm,
+    "delimited": lambda box: _bracketed(*_DELIMITERS[box.text], between(box.parts, _COMMA)),
+    "fence": lambda box: box.parts if box.text == "line" else _bracketed("(", ")", box.parts),
+    "call": _call,
+    "applied": _applied,
+    "part": lambda box: (box.parts[0], *_bracketed("[", "]", between(box.parts[1:], _COMMA))),
+    "cases": _cases,
+    "matrix": lambda box: _bracketed("[", "]", _table(box.parts, max(1, int(box.text)))),
+    "lines": lambda box: _table(box.parts, 1, ' class="lines" displaystyle="true"'),
+}

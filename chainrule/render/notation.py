@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from chainrule.core.expr import Expr, Sym, apply, free_symbols, substitute, symbol, topological
 from chainrule.core.ops import lookup
 from chainrule.core.shape import Shape
+from chainrule.derivation.simplify import overlapping
 from chainrule.derivation.steps import (
     Chain,
     Derivation,
@@ -37,6 +38,7 @@ from chainrule.render.boxes import (
 )
 from chainrule.render.sharing import LIMIT, Sign, changed, leaves, measure, shared
 
+_APART = 100  # nodes: shorter ones are written out even where they have parts in common
 _STOREYS = 12  # brackets within brackets: about as many as fit side by side on a page
 
 
@@ -75,11 +77,13 @@ class Notation:
         self._signs = {} if in_language else self._signs_of(derivation)
         expressions = _expressions(derivation)
         size, depth = measure(expressions)
-        long = [e for e in expressions if size[e] > LIMIT or depth[e] >= _STOREYS]
+        least = _APART if overlapping([e for e in expressions if size[e] > _APART]) else LIMIT
+        long = [e for e in expressions if size[e] > least or depth[e] >= _STOREYS]
         taken = {n.name for n in size if isinstance(n, Sym)} | set(self._operands)
         parts = shared(long, taken=taken, storeys=_STOREYS)
         self._short = dict(zip(long, parts.formulas, strict=True))
         self._parts = dict(parts.definitions)
+        self._shortened: set[Expr] = set()  # where parts with names are
         self._told: set[str] = set()
 
     def formula(self, formula: Formula, by_name: bool = False) -> Formula:
@@ -87,29 +91,39 @@ class Notation:
 
         `by_name`: an edge's derivative is taken by the name, in all places where it occurs.
         """
+        return changed(formula, self._written, self._by_name if by_name else self._signed)
 
-        def written(e: Expr) -> Expr:
-            e = self._short.get(e, e)
-            return substitute([e], self._signs)[0] if self._signs else e
+    def _written(self, e: Expr) -> Expr:
+        short = self._short.get(e)
+        shown = e if short is None else short
+        if self._signs:
+            shown = substitute([shown], self._signs)[0]
+        if short is not None:
+            self._shortened.add(shown)
+        return shown
 
-        def signed(sign: Sign) -> Formula:
-            name = self._name
-            match sign:
-                case Partial(of, by, total):
-                    return Partial(name(of), name(by), self._is_straight(of, total, by_name))
-                case Chain(nodes):
-                    return Chain(tuple(map(name, nodes)))
-                case Differential(of):
-                    return Differential(name(of))
-                case Gradient(of, by):
-                    made = self._made.get(sign) or self._gradient(of, by)
-                    return symbol(made, self._shapes.get(by, ()))
-                case Second(of, by, then):
-                    return Second(name(of), name(by), name(then))
-                case EntryOf(of, at, by, by_at):
-                    return EntryOf(name(of), at, name(by), by_at)
+    def _by_name(self, sign: Sign) -> Formula:
+        return self._signed(sign, by_name=True)
 
-        return changed(formula, written, signed)
+    def _signed(self, sign: Sign, by_name: bool = False) -> Formula:
+        name = self._name
+        if isinstance(sign, Partial):
+            straight = self._is_straight(sign.of, sign.total, by_name)
+            if straight == sign.total and not self._arrays:
+                return sign
+            return Partial(name(sign.of), name(sign.by), straight)
+        match sign:
+            case Chain(nodes):
+                return Chain(tuple(map(name, nodes))) if self._arrays else sign
+            case Differential(of):
+                return Differential(name(of))
+            case Gradient(of, by):
+                made = self._made.get(sign) or self._gradient(of, by)
+                return symbol(made, self._shapes.get(by, ()))
+            case Second(of, by, then):
+                return Second(name(of), name(by), name(then))
+            case EntryOf(of, at, by, by_at):
+                return EntryOf(name(of), at, name(by), by_at)
 
     def _weighted_outputs(self, derivation: Derivation) -> dict[str, str]:
         """Names for the sums that weighted outputs make, by output."""
@@ -191,8 +205,8 @@ class Notation:
             return self.both_signs or not (self._many or self._arrays)
         if self._arrays:
             return False
-        operands = self._operands.get(of, [])
-        return len(set(operands) if by_name else operands) < 2
+        operands = self._operands.get(of, ())
+        return len(operands) < 2 or (by_name and len(set(operands)) < 2)
 
     def gradient(self, of: str) -> Label:
         """`∇y`, the whole gradient."""
@@ -214,7 +228,9 @@ class Notation:
     ) -> list[tuple[str, Expr]]:
         """The named parts below these formulas; those asked for before only `again`."""
         found: dict[str, Expr] = {}
-        stack = [e for f in formulas for e in leaves(f)] if self._parts else []
+        if not self._parts:
+            return []
+        stack = [e for f in formulas for e in leaves(f) if e in self._shortened]
         while stack:
             for node in topological([stack.pop()]):
                 if not isinstance(node, Sym) or node.name not in self._parts:

@@ -208,8 +208,9 @@ def _is_wide(formula: Formula) -> bool:
     """Whether this is a matrix that is better listed entry by entry."""
     if not isinstance(formula, Matrix):
         return False
-    widest = max(sum(len(text(entry)) + 3 for entry in row) for row in formula.rows)
-    return widest > _WIDEST or len(formula.rows) > _TALLEST
+    if len(formula.rows) > _TALLEST or 4 * len(formula.rows[0]) > _WIDEST:
+        return True
+    return max(sum(len(text(entry)) + 3 for entry in row) for row in formula.rows) > _WIDEST
 
 
 _WIDEST, _TALLEST = 68, 24

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import NamedTuple
+from operator import attrgetter, is_
+from typing import Any, NamedTuple
 
 from chainrule.core.expr import Apply, Expr, Sym, apply, symbol, topological
 from chainrule.derivation.steps import (
@@ -65,7 +66,7 @@ def shared(
     ((), Shared(definitions=(('t1', add(pow(x, 2), mul(3, x))),), formulas=(mul(t1, t1),)))
     """
     order = topological(roots)
-    too_long = _beyond(order, roots, limit)
+    too_long = beyond(order, roots, limit)
     if not too_long and storeys is None:
         return Shared((), tuple(roots))
     used_by: dict[Expr, int] = {}
@@ -83,24 +84,21 @@ def shared(
     size: dict[Expr, int] = {}
     depth: dict[Expr, int] = {}
     for node in order:
-        own[node] = inside[node] = node
-        size[node], depth[node] = 1, 0
-        if not isinstance(node, Apply):
-            continue
-        args = [inside[a] for a in node.args]
-        if any(a is not b for a, b in zip(args, node.args, strict=True)):
-            own[node] = inside[node] = apply(node.op, *args)
-        size[node] += sum(size[a] for a in node.args)
-        depth[node] = max(
-            (depth[a] + _encloses(node, i) for i, a in enumerate(node.args)), default=0
-        )
-        deep = storeys is not None and depth[node] >= storeys
-        repeated = used_by.get(node, 0) > 1 and size[node] >= _WORTH_A_NAME
-        if (repeated or (deep and node not in ends)) and node not in dimensions:
-            name = next(names)
-            definitions.append((name, own[node]))
-            inside[node], size[node], depth[node] = symbol(name, node.shape), 1, 0
-    return Shared(tuple(definitions), tuple(own[root] for root in roots))
+        shown, total, storey = node, 1, 0
+        if isinstance(node, Apply):
+            args = tuple([inside[a] for a in node.args])
+            if args != node.args:
+                shown = apply(node.op, *args)
+            total += sum([size[a] for a in node.args])
+            storey = 0 if storeys is None else _storey(node, depth)
+            deep = storeys is not None and storey >= storeys and node not in ends
+            repeated = total >= _WORTH_A_NAME and used_by.get(node, 0) > 1
+            if (repeated or deep) and node not in dimensions:
+                name = next(names)
+                definitions.append((name, shown))
+                own[node], shown, total, storey = shown, symbol(name, node.shape), 1, 0
+        inside[node], size[node], depth[node] = shown, total, storey
+    return Shared(tuple(definitions), tuple(own.get(root, inside[root]) for root in roots))
 
 
 def _dimensions(order: Sequence[Expr]) -> set[Expr]:
@@ -117,14 +115,16 @@ def _dimensions(order: Sequence[Expr]) -> set[Expr]:
 _COUNTED = frozenset(["index", "slice", "concat", "reduction", "filled", "unit"])
 
 
-def _beyond(order: Sequence[Expr], roots: Sequence[Expr], limit: int) -> bool:
-    """Whether the roots, written out, have more nodes than the limit."""
+def beyond(order: Sequence[Expr], roots: Sequence[Expr], limit: int) -> bool:
+    """Whether the roots, written out, have more nodes than the limit; `order` is all below them."""
     size: dict[Expr, int] = {}
     for node in order:
         total = 1
         for argument in node.args:
             total += size[argument]
-        size[node] = min(limit + 1, total)
+        if total > limit:
+            return True
+        size[node] = total
     return sum(size[root] for root in roots) > limit
 
 
@@ -133,11 +133,14 @@ def measure(roots: Sequence[Expr], limit: int = LIMIT) -> tuple[dict[Expr, int],
     size: dict[Expr, int] = {}
     depth: dict[Expr, int] = {}
     for node in topological(roots):
-        size[node] = min(limit + 1, 1 + sum(size[a] for a in node.args))
-        depth[node] = max(
-            (depth[a] + _encloses(node, i) for i, a in enumerate(node.args)), default=0
-        )
+        size[node] = min(limit + 1, 1 + sum([size[a] for a in node.args]))
+        depth[node] = _storey(node, depth)
     return size, depth
+
+
+def _storey(node: Expr, depth: Mapping[Expr, int]) -> int:
+    """The number of storeys, given those of the arguments."""
+    return max([depth[a] + _encloses(node, i) for i, a in enumerate(node.args)], default=0)
 
 
 def _encloses(node: Expr, slot: int) -> bool:
@@ -174,19 +177,28 @@ def shortened(formula: Formula | Label) -> tuple[tuple[tuple[str, Expr], ...], F
 
 def leaves(formula: Formula) -> list[Expr]:
     """The expressions in a formula, each once."""
+    if isinstance(formula, Expr):
+        return [formula]
     found: dict[Expr, None] = {}
     stack: list[Formula] = [formula]
     while stack:
-        match stack.pop():
-            case Expr() as e:
-                found[e] = None
-            case Times(parts) | Plus(parts) | Diagonal(parts):
-                stack.extend(reversed(parts))
-            case Matrix(rows):
-                stack.extend(entry for row in reversed(rows) for entry in reversed(row))
-            case Transposed(of) | Entry(of) | SumOver(_, of):
-                stack.append(of)
+        part = stack.pop()
+        if isinstance(part, Expr):
+            found[part] = None
+        elif isinstance(part, Matrix):
+            stack.extend(entry for row in reversed(part.rows) for entry in reversed(row))
+        elif type(part) in _PARTS:
+            stack.extend(reversed(_PARTS[type(part)](part)))
+        elif isinstance(part, (Transposed, Entry, SumOver)):
+            stack.append(part.of)
     return list(found)
+
+
+_PARTS: dict[type, Callable[[Any], tuple[Formula, ...]]] = {
+    Times: attrgetter("factors"),
+    Plus: attrgetter("terms"),
+    Diagonal: attrgetter("entries"),
+}
 
 
 def changed(
@@ -194,20 +206,21 @@ def changed(
     of_expression: Callable[[Expr], Expr],
     of_sign: Callable[[Sign], Formula] = lambda sign: sign,
 ) -> Formula:
-    """The formula with its expressions replaced, and the signs that stand for quantities."""
+    """The formula with its expressions replaced, and the signs that stand for quantities.
+
+    It is the same object where nothing in it is.
+    """
 
     def inner(part: Formula) -> Formula:
         return changed(part, of_expression, of_sign)
 
+    if isinstance(formula, Expr):
+        return of_expression(formula)
+    if isinstance(formula, (Times, Plus, Diagonal)):
+        parts = _PARTS[type(formula)](formula)
+        made = tuple(map(inner, parts))
+        return formula if all(map(is_, made, parts)) else type(formula)(made)
     match formula:
-        case Expr():
-            return of_expression(formula)
-        case Times(parts):
-            return Times(tuple(map(inner, parts)))
-        case Plus(parts):
-            return Plus(tuple(map(inner, parts)))
-        case Diagonal(parts):
-            return Diagonal(tuple(map(inner, parts)))
         case Matrix(rows):
             return Matrix(tuple(tuple(map(inner, row)) for row in rows))
         case Transposed(of):

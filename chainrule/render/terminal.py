@@ -56,9 +56,8 @@ def plain(page: Page, width: int = _WIDTH) -> str:
     >>> print(plain(Page((Paragraph(("Valid for every real x.",)),))), end="")
     Valid for every real x.
     """
-    return "".join(
-        "".join(piece for piece, _ in line).rstrip() + "\n" for line in _lines(page, width)
-    )
+    lines = ["".join([piece for piece, _ in line]).rstrip() for line in _lines(page, width)]
+    return "\n".join([*lines, ""])
 
 
 def write(page: Page, file: TextIO, *, width: int | None = None, color: bool | None = None) -> None:
@@ -178,7 +177,7 @@ _SINGLE = re.compile("[\0-\u02ff\u0391-\u03d6∂∇·×≤≥≠≈…√]*").fu
 
 
 def _width(words: str) -> int:
-    if _SINGLE(words):
+    if words.isascii() or _SINGLE(words):
         return len(words)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in words)
     return len(words) + wide - sum(unicodedata.combining(c) != 0 for c in words)
@@ -233,12 +232,12 @@ def _row(
 ) -> Iterator[Line]:
     sign = "" if row.left is None else "   " if isinstance(row.left, Chain) else " = "
     pad = _INDENT + " " * (margin if sign else 0)
-    lead = _INDENT + left
-    if _width(lead) > _width(pad):
+    lead = pad
+    if sign and (gap := margin - _width(left)) >= 0:
+        lead = _INDENT + left + " " * gap
+    elif sign:
         for piece in _wrap(left, room + margin):
             yield [(_INDENT + piece, "")]
-        lead = pad
-    lead += " " * (_width(pad) - _width(lead))
     pieces: Line = []
     for part in parts:
         for i, piece in enumerate(part):
@@ -249,13 +248,16 @@ def _row(
     used = _width(pieces[-1][0])
     below = []
     for (place, note), style in zip(notes, ("dim", ""), strict=True):
+        if not note:
+            continue
+        wide = _width(note)
         gap = max(place - used, len(_GAP))
-        if used + gap + _width(note) > room:
+        if used + gap + wide > room:
             gap = len(_GAP)
-        if note and used + gap + _width(note) <= room:
+        if used + gap + wide <= room:
             pieces.append((" " * gap + note, style))
-            used += gap + _width(note)
-        elif note:
+            used += gap + wide
+        else:
             below.append(note)
     yield pieces
     for piece in _wrap_words(", ".join(below), room - 2, indent="") if below else ():
@@ -263,6 +265,8 @@ def _row(
 
 
 def _reason(row: Row) -> str:
+    if not row.provided:
+        return _printable(row.rule)
     where = " and ".join(_formula(c) for c in row.provided)
     return ", ".join(filter(None, (_printable(row.rule), where and f"where {where}")))
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from operator import attrgetter
 
-from chainrule.core.expr import Sym
 from chainrule.derivation.steps import Formula
-from chainrule.render.boxes import Box, Label, emit
-from chainrule.render.layout import layout
-from chainrule.render.sharing import shortened
+from chainrule.render.boxes import Box, Drawn, Draws, Label, between, emit
+from chainrule.render.layout import written
 
 _SIGNS = {" <= ": " ≤ ", " >= ": " ≥ ", " != ": " ≠ "}
 
@@ -25,60 +23,59 @@ def text(formula: Formula | Label, explicit: bool = False, signs: bool = False) 
     >>> text((x - (y - 2)) ** 2 / (-x))
     '-(x - (y - 2))^2/x'
     """
-    draw = _draw_signs if signs else _draw
-    if isinstance(formula, Sym):
-        return emit(layout(formula), draw)
-    definitions, shown = shortened(formula)
-    statements = [f"{name} = {emit(layout(e, explicit), draw)}" for name, e in definitions]
-    return "; ".join([*statements, emit(layout(shown, explicit), draw)])
+    draws = _WITH_SIGNS if signs else _DRAWS
+    definitions, box = written(formula, explicit)
+    statements = [f"{name} = {emit(part, draws)}; " for name, part in definitions]
+    return "".join([*statements, emit(box, draws)])
 
 
-def _draw_signs(box: Box) -> Iterable[Box | str]:
-    if box.kind == "sign":
-        return (_SIGNS.get(box.text, box.text),)
-    if box.kind == "derivative":
-        return (box.text, box.parts[0], f"/{box.text}", box.parts[1])
-    return _draw(box)
+def _call(box: Box) -> Drawn:
+    return (box.text, "(", *between(box.parts, ", "), ")")
 
 
-def _draw(box: Box) -> Iterable[Box | str]:
-    match box.kind:
-        case "row":
-            return box.parts
-        case "either":
-            return (box.parts[0],)
-        case "number" | "symbol" | "array" | "constant" | "sign" | "times":
-            return (box.text,)
-        case "fraction":
-            return (box.parts[0], "/", box.parts[1])
-        case "power":
-            return (box.parts[0], box.text or "^", box.parts[1])
-        case "part":
-            return (box.parts[0], "[", *_between(box.parts[1:], ", "), "]")
-        case "fence":
-            return box.parts if box.text == "plane" else ("(", *box.parts, ")")
-        case "call" | "delimited" | "root" | "exponential" | "logarithm":
-            return (box.text, "(", *_between(box.parts, ", "), ")")
-        case "applied":
-            return (box.parts[0], box.text, "(", *_between(box.parts[1:], ", "), ")")
-        case "derivative":
-            return ("d", box.parts[0], "/d", box.parts[1])
-        case "cases":
-            branches: list[Box | str] = []
-            for i, part in enumerate(box.parts):
-                branches += [("" if i == 0 else " if " if i % 2 else ", "), part]
-            return ("{", *branches, "}")
-        case "matrix":
-            columns = max(1, int(box.text))
-            entries: list[Box | str] = ["["]
-            for i, part in enumerate(box.parts):
-                entries += ["" if i == 0 else ", " if i % columns else "; ", part]
-            return (*entries, "]")
-    raise ValueError(box.kind)
+def _cases(box: Box) -> Drawn:
+    branches: list[Box | str] = []
+    for i, part in enumerate(box.parts):
+        branches += [("" if i == 0 else " if " if i % 2 else ", "), part]
+    return ("{", *branches, "}")
 
 
-def _between(parts: tuple[Box, ...], separator: str) -> tuple[Box | str, ...]:
-    items: list[Box | str] = []
-    for i, part in enumerate(parts):
-        items += [separator, part] if i else [part]
-    return tuple(items)
+def _matrix(box: Box) -> Drawn:
+    columns = max(1, int(box.text))
+    entries: list[Box | str] = ["["]
+    for i, part in enumerate(box.parts):
+        entries += ["" if i == 0 else ", " if i % columns else "; ", part]
+    return (*entries, "]")
+
+
+_TEXT, _PARTS = attrgetter("text"), attrgetter("parts")
+_DRAWS: Draws = {
+    "row": _PARTS,
+    "either": lambda box: box.parts[:1],
+    "number": _TEXT,
+    "symbol": _TEXT,
+    "array": _TEXT,
+    "constant": _TEXT,
+    "sign": _TEXT,
+    "times": _TEXT,
+    "fraction": lambda box: (box.parts[0], "/", box.parts[1]),
+    "power": lambda box: (box.parts[0], box.text or "^", box.parts[1]),
+    "part": lambda box: (box.parts[0], "[", *between(box.parts[1:], ", "), "]"),
+    "fence": lambda box: box.parts if box.text == "plane" else ("(", *box.parts, ")"),
+    "call": _call,
+    "delimited": _call,
+    "root": _call,
+    "exponential": _call,
+    "logarithm": _call,
+    "applied": lambda box: (
+        box.parts[0], box.text, "(", *between(box.parts[1:], ", "), ")",
+    ),
+    "derivative": lambda box: ("d", box.parts[0], "/d", box.parts[1]),
+    "cases": _cases,
+    "matrix": _matrix,
+}  # fmt: skip
+_WITH_SIGNS: Draws = {
+    **_DRAWS,
+    "sign": lambda box: _SIGNS.get(box.text, box.text),
+    "derivative": lambda box: (box.text, box.parts[0], f"/{box.text}", box.parts[1]),
+}

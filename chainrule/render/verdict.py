@@ -1,8 +1,7 @@
-"""A verdict on an answer in words: as a page, and as JSON."""
+"""A verdict on an answer in words."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     )
     from chainrule.checking.diagnoses import Diagnosis
 
-SCHEMA = "chainrule/verdict/1"
 _SLOT = re.compile(r"\{(\w+)\}|`([^`]*)`")
 _PROBLEMS = {
     "": "too few points were found where the derivative and the answer are both defined",
@@ -68,8 +66,8 @@ def _blocks(verdict: Verdict) -> Iterator[Block]:
             yield Paragraph(("It could also be that ", *sentence(other, verdict), "."), "note")
     if wrong and verdict.problem:
         yield Paragraph((f"{_PROBLEMS[verdict.problem].capitalize()}.",))
-    for remark in verdict.remarks:
-        yield Paragraph(("Remark: ", *_remark(remark, verdict), "."), "note")
+    for said in verdict.remarks:
+        yield Paragraph(("Remark: ", *remark(said, verdict), "."), "note")
     if verdict.status != "right":
         yield Paragraph(("The derivative is ", *_result(verdict), "."))
     for notice in d.program.notices:
@@ -275,7 +273,8 @@ def _where(d: Diagnosis, verdict: Verdict) -> Prose:
     return (*(item for item in out if item != ""), ".")
 
 
-def _remark(remark: Remark, verdict: Verdict) -> Prose:
+def remark(remark: Remark, verdict: Verdict) -> Prose:
+    """What else there is to say, without a full stop."""
     match remark.kind:
         case "constant of integration":
             return (f"a derivative has no constant of integration; + {remark.text} was left out",)
@@ -316,111 +315,19 @@ def _remark(remark: Remark, verdict: Verdict) -> Prose:
 
 def message(verdict: Verdict, diagnosis: Diagnosis) -> str:
     """The sentence as plain text on one line."""
-    words = Page((Paragraph(sentence(diagnosis, verdict)),))
-    return " ".join(plain(words, width=100_000).split())
+    return on_one_line(sentence(diagnosis, verdict))
 
 
 def summary(verdict: Verdict) -> str:
     """The verdict on one line."""
-    shown = [" ".join(plain(Page((b,)), width=100_000).split()) for b in page(verdict).blocks]
+    shown = [_joined(block) for block in page(verdict).blocks]
     return " ".join(shown[: 3 if verdict.status == "wrong" else 1])
 
 
-def to_json(verdict: Verdict) -> str:
-    """One JSON object, schema `chainrule/verdict/1`."""
-    shown = json.dumps(to_dict(verdict), ensure_ascii=False, indent=2)
-    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+def on_one_line(prose: Prose) -> str:
+    """Sentences as plain text on one line."""
+    return _joined(Paragraph(prose))
 
 
-def to_dict(verdict: Verdict) -> dict[str, Any]:
-    """The same as dictionaries and lists; expressions are in the language."""
-    d = verdict.derivation
-    return {
-        "schema": SCHEMA,
-        "input": d.program.source,
-        "answer": verdict.answer,
-        "status": verdict.status,
-        "correct": verdict.correct,
-        "problem": verdict.problem,
-        "variables": list(d.variables),
-        "entries": [_entry(e, verdict) for e in verdict.entries],
-        "result": _shown_result(verdict),
-        "diagnosis": _diagnosis(verdict.told[0], verdict) if verdict.told else None,
-        "remarks": [
-            {"kind": r.kind, "message": " ".join(plain(Page((Paragraph(_remark(r, verdict)),)),
-                                                       width=100_000).split())}
-            for r in verdict.remarks
-        ],
-    }  # fmt: skip
-
-
-def _shown_result(verdict: Verdict) -> Any:
-    """Rows of entries; of an array program the expression and the shape by variable."""
-    result = verdict.derivation.result
-    if not result.blocks:
-        return [[text(e) for e in row] for row in result.entries]
-    return {
-        name: {"expression": text(block.written), "shape": list(block.written.shape)}
-        for name, block in result.wrt.items()
-    }
-
-
-def _entry(entry: Entry, verdict: Verdict) -> dict[str, Any]:
-    told = [_diagnosis(d, verdict) for d in entry.diagnoses]
-    return {
-        "output": entry.output,
-        "variables": list(entry.variables),
-        "right": text(entry.right),
-        "given": text(entry.given),
-        "status": {"equal": "right", "different": "wrong"}.get(entry.equality.status, "undecided"),
-        "exact": entry.equality.exact,
-        "points": entry.equality.points,
-        "counterexample": _point(entry.counterexample),
-        "diagnosis": told[0] if told else None,
-        "also": told[1:],
-    }
-
-
-def _point(c: Counterexample | ArrayCounterexample | None) -> dict[str, Any] | None:
-    if c is None:
-        return None
-    if hasattr(c, "sizes"):
-        return _array_point(cast("ArrayCounterexample", c))
-    return _scalar_point(c)
-
-
-def _array_point(c: ArrayCounterexample) -> dict[str, Any]:
-    return {
-        "sizes": dict(c.sizes),
-        "point": {name: _floats(value) for name, value in c.point.items()},
-        "right_value": _floats(c.right),
-        "given_value": None if c.given is None else _floats(c.given),
-    }
-
-
-def _scalar_point(c: Counterexample) -> dict[str, Any]:
-    return {
-        "point": {name: text(value) for name, value in c.point.items()},
-        "right": text(c.right),
-        "given": None if c.given is None else text(c.given),
-        "right_value": c.right_number,
-        "given_value": c.given_number,
-    }
-
-
-def _floats(value: Any) -> Any:
-    return [_floats(v) for v in value] if isinstance(value, tuple) else float(value)
-
-
-def _diagnosis(d: Diagnosis, verdict: Verdict) -> dict[str, Any]:
-    shown: dict[str, Any] = {"kind": d.kind, "message": message(verdict, d)}
-    for key, value in (("at", d.at), ("inner", d.inner), ("used", d.used), ("right", d.right)):
-        if value is not None:
-            shown[key] = text(value)
-    if d.path:
-        shown["path"] = list(d.path)
-    if d.throughout:
-        shown["throughout"] = True
-    if d.second is not None:
-        shown["second"] = _diagnosis(d.second, verdict)
-    return shown
+def _joined(block: Block) -> str:
+    return " ".join(plain(Page((block,)), width=100_000).split())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from chainrule.render.blocks import Block, Code, Page, Paragraph, Tone
-from chainrule.render.verdict import page, summary, to_dict
+from chainrule.render.json_text import dumped
+from chainrule.render.verdict import page, summary
+from chainrule.render.verdict_json import to_dict
 
 if TYPE_CHECKING:
     from chainrule.checking.batch import Checked
@@ -60,7 +61,7 @@ def _explained(line: Line) -> Iterator[Block]:
 def worked_json(worked: Worked) -> str:
     """One JSON object, schema `chainrule/worked/1`."""
     first = worked.first_wrong
-    return _dumped({
+    return dumped({
         "schema": "chainrule/worked/1",
         "status": worked.status,
         "first_wrong": None if first is None else first.number,
@@ -83,7 +84,7 @@ def batch_as(rows: list[Checked], form: str) -> str:
     """The verdicts as `text`, `csv`, `markdown` or `json`."""
     match form:
         case "json":
-            return _dumped({
+            return dumped({
                 "schema": "chainrule/verdicts/1",
                 "counts": dict(Counter(r.status for r in rows)),
                 "rows": [_row(r) for r in rows],
@@ -130,8 +131,8 @@ def _says(row: Checked) -> str:
         return row.problem.splitlines()[0] if row.problem else ""
     if row.status == "wrong":
         return summary(row.verdict)
-    remarks = to_dict(row.verdict)["remarks"]
-    return "; ".join(r["message"] for r in remarks)
+    remarks = [r["message"] for r in to_dict(row.verdict)["remarks"]]
+    return "; ".join([summary(row.verdict), *remarks] if row.status == "undecided" else remarks)
 
 
 def _row(row: Checked) -> dict[str, Any]:
@@ -150,8 +151,3 @@ def _cell(words: str) -> str:
 def _harmless(cell: str) -> str:
     """A cell that a spreadsheet will not take for a formula."""
     return f"'{cell}" if cell[:1] in ("=", "@") else cell
-
-
-def _dumped(value: dict[str, Any]) -> str:
-    shown = json.dumps(value, ensure_ascii=False, indent=2)
-    return shown.encode("utf-8", "backslashreplace").decode("utf-8")

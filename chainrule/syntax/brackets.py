@@ -10,7 +10,7 @@ from bisect import bisect
 from collections.abc import Sequence
 
 from chainrule.core.errors import ArityError, UnsupportedError
-from chainrule.syntax.lexer import Token
+from chainrule.syntax.lexer import DEEPEST, Token, too_deep
 from chainrule.syntax.names import CONSTANTS, FUNCTIONS, canonical, is_function_letter
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.scope import Scope
@@ -73,6 +73,7 @@ class Brackets:
         out: the words handed on to the grammar.
         partner: for the place of an opening word in `out`, that of the closing one.
         frames: the open brackets.
+        seen: those of them that are written.
         ended: whether an operand ends at the last word.
         awaiting: the place in `out` of a function that has no argument yet, or -1.
     """
@@ -82,6 +83,7 @@ class Brackets:
         self.out: list[Token] = []
         self.partner: dict[int, int] = {}
         self.frames = [Frame("START", -1)]
+        self.seen = self.frames[:]
         self.ended = False
         self.awaiting = -1
 
@@ -257,9 +259,15 @@ class Brackets:
             self._refuse_square(token)
         else:
             self.operand(token)
-        self.frames.append(Frame(token.kind, len(self.out), function))
+        if len(self.frames) > DEEPEST:
+            raise too_deep(token, self.scope.source)
+        self._push(Frame(token.kind, len(self.out), function))
         self.out.append(token)
         self.ended = False
+
+    def _push(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        self.seen.append(frame)
 
     def _is_listing(self) -> bool:
         """Whether the function that awaits arguments takes several: `max{x, y}`."""
@@ -268,7 +276,7 @@ class Brackets:
 
     def open_script(self, token: Token) -> None:
         """Open a bracket round an exponent or an index of the function that awaits arguments."""
-        self.frames.append(Frame(token.kind, len(self.out), self.awaiting, script=True))
+        self._push(Frame(token.kind, len(self.out), self.awaiting, script=True))
         self.out.append(token)
         self.awaiting, self.ended = -1, False
 
@@ -308,6 +316,7 @@ class Brackets:
             self.awaiting = frame.function
             self.need_argument()
         self.frames.pop()
+        self.seen.pop()
         self.partner[frame.opener] = len(self.out)
         self.out.append(token)
         self.ended = True
@@ -320,6 +329,7 @@ class Brackets:
         frame = self.frames[-1]
         if token.kind == "END":
             self.frames.pop()
+            self.seen.pop()
             self.partner[frame.opener] = len(self.out)
         else:
             self.new_product()
@@ -328,17 +338,11 @@ class Brackets:
 
     def is_bar_open(self, kind: str = "BAR_OPEN") -> bool:
         """Whether a bar can close here."""
-        return self._inside() == kind and self.ended
+        return self.seen[-1].kind == kind and self.ended
 
     def is_in_braces(self) -> bool:
         """Whether the innermost bracket that is seen is `{`."""
-        return self._inside() == "LBRACE"
-
-    def _inside(self) -> str:
-        for frame in reversed(self.frames):
-            if frame.kind not in _UNSEEN:
-                return frame.kind
-        return ""
+        return self.seen[-1].kind == "LBRACE"
 
     def is_in_arguments(self) -> bool:
         """Whether the innermost bracket holds the arguments of a function."""

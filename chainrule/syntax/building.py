@@ -274,6 +274,8 @@ class Building:
         """Entry by entry, with a notice where a matrix has another power."""
 
         def note(reading: str, other: str) -> None:
+            if not self.doubts.wants_more():
+                return
             spans = [self.words.span(*words) for words in self.words.children(size)]
             parts = [self.scope.source[place.start : place.end] for place in spans]
             span = Span(spans[0].start, spans[-1].end)

@@ -13,6 +13,7 @@ from chainrule.syntax.lexer import (
     OPENING,
     Token,
     kind_at,
+    too_deep,
 )
 from chainrule.syntax.names import canonical, needs_no_declaration
 from chainrule.syntax.notices import Doubts
@@ -65,12 +66,7 @@ def statements(tokens: Iterable[Token], source: str) -> Iterator[list[Token]]:
         if kind in OPENING:
             depth += 1
             if depth > DEEPEST:
-                raise ParseError(
-                    f"more than {DEEPEST:,} brackets inside each other",
-                    token.span,
-                    source,
-                    "give inner parts names: u = …",
-                )
+                raise too_deep(token, source)
         elif kind in CLOSING:
             depth = max(0, depth - 1)
         if token[3] - current[0][2] > LONGEST_STATEMENT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -34,7 +35,7 @@ class Words:
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.place = 0
-        self.starts: list[int] = []
+        self.starts = array("l")
         self.values: list[Any] = []
 
     def children(self, size: int) -> list[tuple[int, int]]:

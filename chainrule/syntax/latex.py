@@ -91,6 +91,7 @@ class _Commands(Layout):
 
     def _open_brace(self, token: Token) -> None:
         self.braces.append((token, "GROUP_CLOSE", token))
+        self.groups[token.start] = len(self.out)
         self._emit("GROUP_OPEN", token, token.text)
 
     def _close_brace(self, token: Token) -> None:
@@ -113,13 +114,9 @@ class _Commands(Layout):
 
     def _letter(self, token: Token) -> None:
         """A letter is a name, unless letters side by side spell a function, as in `sin(x)`."""
-        word, end = token.text, self.place
-        most = min(len(self.tokens), end + _LONGEST_FUNCTION)  # what is longer spells none
-        while end < most and self.tokens[end].kind == "LETTER":
-            if self.tokens[end].start != self.tokens[end - 1].end:
-                break
-            word += self.tokens[end].text
-            end += 1
+        run = _LETTERS.match(self.source, token.start)
+        word = run[0] if run else token.text  # what is longer spells none
+        end = self.place + len(word) - 1
         function = next((word[:n] for n in (len(word), len(word) - 1) if _spells(word[:n])), "")
         if not function:
             self._named(token, token.text)
@@ -271,9 +268,7 @@ class _Commands(Layout):
             raise self._error(token, f"`{token.text}` stands in no group", r"write \frac{a}{b}")
         brace = self.braces[-1][0]
         self.braces[-1] = (brace, "END", token)
-        opener = len(self.out) - 1
-        while self.out[opener].start != brace.start:
-            opener -= 1
+        opener = self.groups[brace.start]
         self.out[opener] = self.out[opener]._replace(kind="FRACTION")
         self._emit("OVER", token, token.text)
 
@@ -310,7 +305,8 @@ class _Commands(Layout):
             and self._kind(1) == "COMMAND"
             and self.tokens[self.place + 1].text[1:] in ENTRYWISE
         ):
-            del self.tokens[self.place + 1]
+            dropped = self.tokens[self.place + 1]
+            self.tokens[self.place + 1] = dropped._replace(kind="TILDE")
             self._emit("DOT_POW", token, ".^")
             return
         negative = braced and self._kind(1) == "MINUS"
@@ -352,7 +348,10 @@ def _equations(tokens: Sequence[Token]) -> Sequence[Token]:
     return found
 
 
-_LONGEST_FUNCTION = 1 + max(map(len, FUNCTIONS))
+# side by side, as LETTER in the grammar
+_LETTERS = re.compile(
+    "[A-Za-zΓΔΘΛΞΠΣΦΨΩα-ξπ-ωϑϕϵϱ\u2126\u00b5\u2206]{1,%d}" % (2 + max(map(len, FUNCTIONS)))
+)
 
 
 def _spells(word: str) -> bool:

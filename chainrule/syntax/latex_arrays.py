@@ -98,14 +98,13 @@ def _name(token: Token, scope: Scope) -> list[Token]:
                 for kind, text in (("OPEN", "("), (kind, index), ("CLOSE", ")"))
             ),
         ]
-    if stem == "I" and not index and any(len(shape) == 2 for shape in scope.shapes.values()):
+    if stem == "I" and not index and scope.has_matrix:
         raise _told(token, scope, "an identity without its dimension", r"write \mathbf{I}_{n}")
     return [token]
 
 
 def _is_dimension(index: str, scope: Scope) -> bool:
-    dims = {str(dim) for shape in scope.shapes.values() for dim in shape}
-    return canonical(index) in scope.dimensions or index in dims
+    return canonical(index) in scope.dimensions or index in scope.sizes
 
 
 def _told(token: Token, scope: Scope, message: str, hint: str) -> ChainruleError:

@@ -19,6 +19,7 @@ class Layout:
         self.tokens, self.source = list(tokens), source
         self.out: list[Token] = []
         self.braces: list[tuple[Token, str, Token]] = []
+        self.groups: dict[int, int] = {}  # by where a brace that groups starts, its place in `out`
         self.angles: list[Token] = []
         self.environments: list[str] = []
         self.parted: list[set[str]] = []  # the signs between the parts of each open matrix

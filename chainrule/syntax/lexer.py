@@ -19,7 +19,8 @@ CLOSING = frozenset(_CLOSING.split())
 """The kinds of words that open and close brackets (a bare `|` may do either)."""
 
 LONGEST_TEXT = 50_000_000  # a million short statements
-LONGEST_STATEMENT = 1_000_000  # characters; a text in LaTeX is read as a whole
+LONGEST_STATEMENT = 1_000_000  # also a text in LaTeX, which is read as a whole
+MOST_STATEMENTS = 2_000_000
 DEEPEST = 200_000  # brackets in brackets
 LONGEST_NUMBER = 1000
 
@@ -42,25 +43,32 @@ def words(source: str, tables: Tables, at: int = 0, end: int | None = None) -> I
     """The words of a text, or of its part from `at` to `end`, without spaces and comments."""
     end = len(source) if end is None else end
     new = tuple.__new__  # half the time of Token(…)
+    last = at
     for m in iter(tables.lexer.scanner(source, at, end).match, None):  # type: ignore[attr-defined]
         kind = m.lastgroup
-        start, at = m.span(kind)
-        if kind != "COMMENT":
-            yield new(Token, (kind, m[kind], start, at))
-    at = tables.space.match(source, at, end).end()  # type: ignore[union-attr]
+        start, after = m.span(kind)
+        if start == last:  # one object for the two
+            start = last
+        last = after
+        yield new(Token, (kind, m[kind], start, after))
+    at = tables.space.match(source, last, end).end()  # type: ignore[union-attr]
     if at < end:
         raise _no_word(source, at)
 
 
-def check_length(source: str, latex: bool) -> None:
+def check_length(source: str, most: int) -> None:
     """Refuse a text that would take too long to read."""
-    most = LONGEST_STATEMENT if latex else LONGEST_TEXT
     if len(source) > most:
-        kind = "a text in LaTeX" if latex else "a text"
         raise ParseError(
-            f"{kind} of {len(source):,} characters; at most {most:,} are read",
+            f"a text of {len(source):,} characters; at most {most:,} are read",
             hint="split it into smaller programs",
         )
+
+
+def too_deep(token: Token, source: str) -> ChainruleError:
+    """The error for the bracket that is one too many inside each other."""
+    message = f"more than {DEEPEST:,} brackets inside each other"
+    return ParseError(message, token.span, source, "give inner parts names: u = …")
 
 
 def check_number(token: Token, source: str) -> None:

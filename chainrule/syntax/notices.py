@@ -61,11 +61,18 @@ class Doubts:
 
     def reading(self, span: Span, meaning: str, hint: str) -> None:
         """Note what a place is read as."""
-        written = _short(self.source[span.start : span.end])
-        self._note(span, f"`{written}` is read as {meaning}", _short(hint))
+        if self.wants_more():
+            written = _short(self.source[span.start : span.end])
+            self._note(span, f"`{written}` is read as {meaning}", _short(hint))
+
+    def wants_more(self) -> bool:
+        """Whether there is room for another notice."""
+        return len(self.notices) < _MOST
 
     def settle(self, out: list[Token], partner: dict[int, int]) -> None:
         """Turn what was remembered about a statement into notices, now that its ends are known."""
+        if not self._open:
+            return
         view = _View(out, partner, self.source)
         for kind, a, b, c in self._open:
             parts, first, last = _parts(kind, a, b, c, view)
@@ -77,7 +84,7 @@ class Doubts:
         self._open.clear()
 
     def _note(self, span: Span, message: str, hint: str) -> None:
-        if len(self.notices) < _MOST:
+        if self.wants_more():
             self.notices.append(Notice(message, span, hint))
 
 

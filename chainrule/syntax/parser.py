@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from chainrule.core.errors import (
     AmbiguityError,
@@ -24,15 +24,22 @@ from chainrule.syntax import latex as typeset
 from chainrule.syntax import mistakes
 from chainrule.syntax.building import Building, Statement
 from chainrule.syntax.declarations import declare
-from chainrule.syntax.heads import Head, head, is_declaration, leibniz, statements, target
+from chainrule.syntax.heads import Head, head, is_declaration, leibniz
 from chainrule.syntax.lalr import Unexpected, Words, run
-from chainrule.syntax.lexer import Token, check_length, words
+from chainrule.syntax.lexer import (
+    LONGEST_STATEMENT,
+    LONGEST_TEXT,
+    Token,
+    check_length,
+    words,
+)
 from chainrule.syntax.misfits import located
 from chainrule.syntax.names import canonical
 from chainrule.syntax.names import canonical_name as canonical_name
 from chainrule.syntax.notices import Doubts
 from chainrule.syntax.reading import read
 from chainrule.syntax.scope import Scope
+from chainrule.syntax.survey import surveyed, surveyed_together
 from chainrule.syntax.tables import Tables, load
 
 # `W: matrix(m, n), x: vector(n)`, as a line of its own
@@ -52,7 +59,7 @@ def parse(source: str, *, latex: bool | None = None, strict: bool = False) -> Pr
     >>> parse(r"\frac{d}{dx} x^{2}").variables
     ('x',)
     """
-    return _Reader(source, latex, ()).program(strict)
+    return _Reader(source, latex, (), most=LONGEST_TEXT).program(strict)
 
 
 def parse_expression(
@@ -115,10 +122,13 @@ class _Reader:
         names: Iterable[str],
         declared: Mapping[str, Shape] | None = None,
         functions: Mapping[str, Signature] | None = None,
+        most: int = LONGEST_STATEMENT,
     ) -> None:
+        check_length(source, most)
         self.source = source
         self.latex = bool(_TYPESET.search(source)) if latex is None else latex
-        check_length(source, self.latex)
+        if self.latex:  # its words are found all together
+            check_length(source, LONGEST_STATEMENT)
         self.tables: Tables = load("latex" if self.latex else "expression")
         self.scope = Scope(source, names, self.latex, declared, functions)
         self.doubts = Doubts(source)
@@ -137,7 +147,7 @@ class _Reader:
         return found + self._typeset(at, len(self.source))
 
     def _typeset(self, start: int, end: int) -> list[Token]:
-        return typeset.commands(words(self.source, self.tables, start, end), self.source)
+        return typeset.commands([*words(self.source, self.tables, start, end)], self.source)
 
     def _run(self, tokens: list[Token]) -> Statement:
         self.building.words = Words(tokens)
@@ -199,32 +209,12 @@ class _Reader:
             )
         return values
 
-    def _surveyed(self) -> Iterator[list[Token]]:
-        """The statements, after a look at all of them.
-
-        Where there may be a million, their words are found twice: to keep them would take more
-        memory than the program does.
-        """
-        if self.latex:  # its words are found all together
-            kept = list(statements(self._words(), self.source))
-            for tokens in kept:
-                self._survey(tokens)
-            yield from kept
-            return
-        bounds = array("q")
-        for tokens in statements(words(self.source, self.tables), self.source):
-            self._survey(tokens)
-            bounds.extend((tokens[0].start, tokens[-1].end))
-        for start, end in zip(bounds[::2], bounds[1::2], strict=True):
-            found = words(self.source, self.tables, start, end)
-            yield [t for t in found if t[0] != "SEPARATOR"]
-
-    def _survey(self, tokens: list[Token]) -> None:
-        if not is_declaration(tokens):
-            self.scope.survey(tokens, target(tokens))
-
     def program(self, strict: bool) -> Program:
-        parts = self._surveyed()
+        parts = (
+            iter(surveyed_together(self._words(), self.source, self.scope))
+            if self.latex
+            else surveyed(self.source, self.tables, self.scope)
+        )
         last = next(parts, None)
         if last is None:
             raise mistakes.unexpected([], 0, self.source)
@@ -357,12 +347,18 @@ class _Reader:
             return (canonical(found.name.text),)
         taken = self.scope.words
         letters = [canonical(found.name.text)] if found.name is not None else []
-        for letter in [*letters, *_OUTPUT_LETTERS, *(f"out{n}_" for n in range(len(taken) + 2))]:
-            names = (
-                tuple(f"{letter}{i}" for i in range(1, count + 1))
-                if statement.vector
-                else (letter,)
-            )
-            if taken.isdisjoint(names) and (letter not in taken or letter in letters):
-                return names
+        numbers = set(map(str, range(1, count + 1))) if statement.vector else ()
+        numbered = {  # with one of the numbers to be given
+            word[:-digits]
+            for word in taken
+            for digits in range(1, len(str(count)) + 1)
+            if word[-digits:] in numbers
+        }
+        more = (f"out{n}_" for n in range(len(taken) + 2))
+        for letter in chain(letters, _OUTPUT_LETTERS, more):
+            if letter in numbered or (letter in taken and letter not in letters):
+                continue
+            if not statement.vector:
+                return (letter,)
+            return tuple(f"{letter}{i}" for i in range(1, count + 1))
         raise AssertionError("there are more letters than names")

@@ -35,11 +35,14 @@ class Scope:
     Attributes:
         declared: the shapes of declared names.
         shapes: those of all names of arrays.
+        sizes: every dimension of those, as it is written.
+        has_matrix: whether one of them is a matrix.
         dimensions: the names of dimensions, in order.
         functions: declared functions and how many arguments they take.
         signatures: those of declared functions of arrays: shapes of the arguments, of the result.
         defined: names with a statement of their own so far, each with its parameters.
         words: every name that occurs anywhere.
+        depending: those whose meaning hangs on each of their places: `T`, `f`.
         plain: words that have been read as quantities, and would be anywhere but before a bracket
             or `=`, each with the name it is.
         called: words that have been read as functions of the table before a bracket, and would be
@@ -58,13 +61,18 @@ class Scope:
         self.source, self.latex = source, latex
         self.differentials = False
         self.declared: dict[str, Shape] = {}
-        self.shapes = {canonical(name): shape for name, shape in (shapes or {}).items()}
+        self.shapes: dict[str, Shape] = {}
+        self.sizes: set[str] = set()
+        self.has_matrix = False
+        for name, shape in (shapes or {}).items():
+            self._enter(canonical(name), shape)
         self.signatures = dict(functions or {})
         every = [s for arguments, result in self.signatures.values() for s in (*arguments, result)]
         self.dimensions = dict.fromkeys(dimension_names([*self.shapes.values(), *every]))
         self.functions = {name: len(given) for name, (given, _) in self.signatures.items()}
         self.defined: dict[str, tuple[str, ...]] = {}
         self.words: set[str] = set()
+        self.depending: set[str] = set()
         self.plain: dict[str, str] = {}
         self.called: dict[str, str] = {}
         self._known = {canonical(name) for name in known} | set(self.shapes)
@@ -76,28 +84,41 @@ class Scope:
         self._arities: dict[str, int] = {}
         # by the letters, the one name that has them; empty where there are two
         self._indices: dict[str, str] = {}
-        self._depending: set[str] = set()  # names whose meaning each place may change
 
     def survey(self, tokens: Sequence[Token], target: str | None = None) -> None:
         """Look ahead over a statement: which letters are applied, which stand alone."""
         if target:
             self._coming.add(target)
-        words, places = self.words, self._depending
         for i, token in enumerate(tokens):
-            if token[0] != "NAME" or (token[1] in words and token[1] not in places):
-                continue
-            name = canonical(token[1])
-            words.add(name)
+            if token[0] == "NAME" and (token[1] not in self.words or token[1] in self.depending):
+                name = canonical(token[1])
+                self._meet(name)
+                if name == "T":
+                    self._is_t_used = self._is_t_used or not _is_exponent(tokens, i)
+                elif name in self.depending and not _in_differential(tokens, i):
+                    (self._applied if applied(tokens, i) else self._bare).add(name)
+
+    def expect(self, word: str) -> bool:
+        """Survey the name of a statement, if it does not matter where it stands."""
+        name = canonical(word)
+        self._meet(name)
+        if name in self._coming or name in self.depending:
+            return False
+        self._coming.add(name)
+        return True
+
+    def _meet(self, name: str) -> None:
+        if name not in self.words:
+            self.words.add(name)
             letters = name.rstrip("0123456789")
             if self._indices.setdefault(letters, name) != name:
                 self._indices[letters] = ""
-            if name == "T":
-                places.add(name)
-                self._is_t_used = self._is_t_used or not _is_exponent(tokens, i)
-            if name[0] in "fghFGp" and is_function_letter(name):
-                places.add(name)
-                if not _in_differential(tokens, i):
-                    (self._applied if applied(tokens, i) else self._bare).add(name)
+            if name == "T" or (name[0] in "fghFGp" and is_function_letter(name)):
+                self.depending.add(name)
+
+    def is_coming(self, name: str) -> bool:
+        """Whether the survey has met a statement that gives a meaning to this name."""
+        return name in self._coming
 
     def knows(self, name: str) -> bool:
         """Whether a name is declared or defined."""
@@ -204,7 +225,8 @@ class Scope:
         name = canonical(token.text)
         is_new = not self.is_own(name) and name not in self._used and name not in CONSTANTS
         if shape and is_new and needs_no_declaration(name):
-            self.shapes[name] = self.declared[name] = shape
+            self.declared[name] = shape
+            self._enter(name, shape)
 
     def is_transpose(self) -> bool:
         """Whether `X^T` is a transpose: nothing else in the text is called T."""
@@ -218,7 +240,12 @@ class Scope:
         if not parameters:
             self.settle(token.text, name)
         if shape:
-            self.shapes[name] = shape
+            self._enter(name, shape)
+
+    def _enter(self, name: str, shape: Shape) -> None:
+        self.shapes[name] = shape
+        self.sizes.update(map(str, shape))
+        self.has_matrix = self.has_matrix or len(shape) == 2
 
     def dimension(self, token: Token) -> str:
         """Enter the name of a dimension."""
@@ -245,7 +272,7 @@ class Scope:
         name = canonical(token.text)
         self.declared[name] = shape
         if shape:
-            self.shapes[name] = shape
+            self._enter(name, shape)
             self.words.add(name)
 
     def declare_function(self, token: Token, arguments: tuple[Shape, ...], result: Shape) -> None:

@@ -27,21 +27,23 @@ class Tables:
     """What one grammar needs at run time.
 
     Attributes:
-        lexer: one pattern with a named group for each terminal, spaces before it.
-        space: the pattern of spaces, which may be none.
+        lexer: one pattern with a named group for each terminal, spaces and comments before it.
+        finder: the same for the words alone, whatever they are.
+        space: the pattern of spaces and comments, which may be none.
         rules: for each production its symbol, its length and the name of its action, empty
             where the one child passes through.
         states: for each state, by the next symbol: the state to go to, or `~rule` to reduce.
         jumps: what `jump` has found; there are no more than a few for each production.
     """
 
-    __slots__ = ("jumps", "lexer", "rules", "space", "states")
+    __slots__ = ("finder", "jumps", "lexer", "rules", "space", "states")
 
     def __init__(self, data: dict[str, Any]) -> None:
         patterns = dict(data["lexer"])
-        spaces = f"(?>{patterns.pop('SPACE')})?"
+        spaces = f"(?>{patterns.pop('SPACE')}|{patterns.pop('COMMENT')})*+"
         groups = "|".join(f"(?P<{name}>{pattern})" for name, pattern in patterns.items())
         self.lexer = re.compile(f"{spaces}(?:{groups})")
+        self.finder = re.compile(f"{spaces}({'|'.join(patterns.values())})")
         self.space = re.compile(spaces)
         self.jumps: dict[tuple[int, str, str], int] = {}
         self.rules: list[tuple[str, int, str]] = [tuple(row) for row in data["rules"]]

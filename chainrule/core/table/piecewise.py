@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import combinations, islice
 from typing import Any
 
 from chainrule.core.arithmetic import add, reciprocal, relation
@@ -71,6 +73,18 @@ def indicator(holds: Expr) -> Expr:
     return holds if holds.shape else cases(ONE, holds, ZERO)
 
 
+_MANY = 64  # arguments of an extremum; with more, slopes are written with the extremum itself
+
+
+@lru_cache(maxsize=4)  # asked for by every argument in turn
+def _tied(node: Apply) -> Expr:
+    """How many arguments are the extremum."""
+    total: Expr = ZERO
+    for argument in node.args:
+        total = add(total, relation("==", argument, node))
+    return total
+
+
 def _extremum(
     name: str, beyond: str, below: str, choose: Callable[..., Any],
     enclosure: Callable[..., Interval],
@@ -80,6 +94,8 @@ def _extremum(
         others = [a for i, a in enumerate(node.args) if i != slot]
         if not others:
             return ONE
+        if len(others) >= _MANY:  # all others in each slope would be quadratic in their number
+            return cases(reciprocal(_tied(node)), relation("==", own, node), ZERO)
         rest = others[0] if len(others) == 1 else apply(node.op, *others)
         if isinstance(rest, Const):
             return indicator(relation(beyond, own, rest))  # 0 at the tie, as for relu
@@ -92,17 +108,14 @@ def _extremum(
         )
 
     def kinks(*args: Expr) -> tuple[Kink, ...]:
-        ties = []
-        for i, a in enumerate(args):
-            for b in args[i + 1 :]:
-                number = len(args) == 2 and (isinstance(a, Const) or isinstance(b, Const))
-                used = (
-                    f"the slope of {name} at a tie with a number is 0"
-                    if number
-                    else f"ties of {name} share the slope equally"
-                )
-                ties.append(Kink(relation("==", a, b), used))
-        return tuple(ties[:6])
+        number = len(args) == 2 and any(isinstance(a, Const) for a in args)
+        used = (
+            f"the slope of {name} at a tie with a number is 0"
+            if number
+            else f"ties of {name} share the slope equally"
+        )
+        pairs = islice(combinations(args, 2), 6)
+        return tuple([Kink(relation("==", a, b), used) for a, b in pairs])
 
     return register(Operator(
         name, (1, None), (partial,), (f"slope of the {name}imum",),

@@ -67,8 +67,20 @@ def bind(
     """
     source = bound_source(schedule, sizes, dtype, fast_tanh=fast_tanh, copy=copy)
     step = cast(Bound, load(source)["bind"]())
-    step.source = source
-    return step
+    if all(name == own for name, own in schedule.inputs.items()):
+        step.source = source
+        return step
+    return _ByName(step, schedule.inputs, source)
+
+
+class _ByName:
+    """A step whose inputs go by their own names, where some are no identifiers of Python."""
+
+    def __init__(self, step: Bound, names: Mapping[str, str], source: str) -> None:
+        self._step, self._names, self.source = step, names, source
+
+    def __call__(self, /, **inputs: Any) -> tuple[Any, dict[str, Any]]:
+        return self._step(**{self._names.get(name, name): a for name, a in inputs.items()})
 
 
 def bound_source(

@@ -10,6 +10,7 @@ from chainrule.lower.bound.operands import Operands
 from chainrule.lower.bound.page import check_lines, chunks, folded, header, listed, step_head
 from chainrule.lower.bound.values import FREE, SMALL, UFUNCS, Value
 from chainrule.lower.helpers import helper_texts
+from chainrule.lower.python_layout import quoted
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 
@@ -193,13 +194,13 @@ class Module:
                 texts[name] = f"{text}.copy()" if self.plan.copied else text
             else:
                 texts[name] = f"np.asarray({text}, dtype)" if arrays else f"float({text})"
-        entries = [f'"{name}": {text}' for name, text in texts.items()]
+        entries = [f"{quoted(name)}: {text}" for name, text in texts.items()]
         if self.plan.copied:
             body += listed("results = {", entries, "}", 8)
             return "results"
         late = {n for n, value in results.items() if not value.shape}
-        body += [f'grads["{name}"] = {texts[name]}' for name in texts if name in late]
-        entries = [f'"{n}": {"None" if n in late else text}' for n, text in texts.items()]
+        body += [f"grads[{quoted(name)}] = {texts[name]}" for name in texts if name in late]
+        entries = [f"{quoted(n)}: {'None' if n in late else text}" for n, text in texts.items()]
         self._at.setup += listed("grads = {", entries, "}", 4)
         return "grads"
 
