@@ -33,7 +33,8 @@ if TYPE_CHECKING:
         symbols,
         vjp,
     )
-    from chainrule.checking.gradients import GradientReport, check_gradients
+    from chainrule.checking.gradient_report import GradientReport
+    from chainrule.checking.gradients import check_gradients
     from chainrule.compiled import GradientFunction, compile
     from chainrule.core.errors import ChainruleError, UsageError
     from chainrule.fully_connected import Network, mlp
@@ -44,7 +45,8 @@ _ELSEWHERE = {  # what is not in chainrule.api
         "Count", "Verdict", "Worked", "batch_as", "check", "check_batch", "check_count",
         "check_steps",
     ),
-    "chainrule.checking.gradients": ("GradientReport", "check_gradients"),
+    "chainrule.checking.gradient_report": ("GradientReport",),
+    "chainrule.checking.gradients": ("check_gradients",),
     "chainrule.compiled": ("GradientFunction", "compile"),
     "chainrule.fully_connected": ("Network", "mlp"),
 }  # fmt: skip

@@ -401,8 +401,9 @@ def _write(shown: str, path: str) -> None:
     try:
         with open(path, "w", encoding="utf-8") as file:
             file.write(shown)
-    except OSError as error:
-        raise chainrule.UsageError(f"{path} cannot be written: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        told = error.strerror if isinstance(error, OSError) else "no name of a file"
+        raise chainrule.UsageError(f"{path!r} cannot be written: {told}") from None
 
 
 _COMMANDS = {"derive": _derive, "check": _check, "compile": _compile, "network": _network}

@@ -53,7 +53,8 @@ class GradientFunction:
             self.schedule: Schedule = schedule(lowered, RESERVED)
             module = Module(self.schedule, text, dtype or "")
             parts = module.write()
-        self._name, self._inputs = module.name, module.inputs
+            self._name, self._inputs = module.name, module.inputs
+            del lowered, module  # before the collector looks at what is left
         self.source: str = "".join(parts)
         self._functions = Loaded(parts, ["value", self._name])
 
@@ -75,20 +76,26 @@ class GradientFunction:
         Raises:
             UsageError: an input has no value, or a name is none.
             ShapeError: a value does not fit.
-            DomainError: a matrix is to be inverted, and has no inverse.
+            DomainError: a matrix is to be inverted, and has no inverse; a size less a size is 0,
+                and divides a number.
         """
         if direction is not None:
             values |= {DIRECTION + name: v for name, v in direction.items()}
-        arguments = self._arguments(values)
-        try:
-            value, grads = self._functions[self._name](**arguments)
-        except np.linalg.LinAlgError:
-            raise DomainError("a matrix has no inverse at these values") from None
+        value, grads = self._run(self._name, values)
         return value, {name: grads[name] for name in self.wrt}
 
     def value(self, /, **values: Any) -> Any:
         """The value alone: a float, or an array where the output is one or there are several."""
-        return self._functions["value"](**self._arguments(values))
+        return self._run("value", values)
+
+    def _run(self, function: str, values: Mapping[str, Any]) -> Any:
+        arguments = self._arguments(values)
+        try:
+            return self._functions[function](*arguments)
+        except np.linalg.LinAlgError:
+            raise DomainError("a matrix has no inverse at these values") from None
+        except ZeroDivisionError:
+            raise DomainError("a number made of dimensions is divided by 0") from None
 
     def flat(self, /, **data: Any) -> FlatFunction:
         """The function of one vector that holds all variables, as `scipy.optimize` wants it.
@@ -131,8 +138,11 @@ class GradientFunction:
         sizes = {**(dimensions or {}), **sizes}
         return bind(self.schedule, sizes, self.dtype or "float64", fast_tanh=fast_tanh, copy=copy)
 
-    def _arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values by the code's own names, as arrays of one dtype."""
+    def _arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in the code's own order, as arrays of one dtype.
+
+        Python looks for an argument by name among all of them.
+        """
         inputs = {s.name: s for s in self.schedule.lowered.inputs}
         given: dict[str, Any] = {}
         for spelled, v in values.items():
@@ -153,7 +163,7 @@ class GradientFunction:
         for name, leaf in inputs.items():
             try:
                 array = np.asarray(given[name], dtype=None if name in labels else dtype)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise UsageError(f"the value of {name} is no array of numbers") from None
             if array.ndim != len(leaf.shape):
                 raise ShapeError(
@@ -162,7 +172,7 @@ class GradientFunction:
                 )  # fmt: skip
             converted[name] = array if leaf.shape else array[()]
         self._fit(converted)
-        return {self._inputs[name]: value for name, value in converted.items()}
+        return [*converted.values()]
 
     def _fit(self, values: Mapping[str, Any]) -> None:
         """Refuse arrays whose dimensions do not agree."""

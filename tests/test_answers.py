@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule.checking.answer import Verdict
-from chainrule.checking.given import head_of
+from chainrule.checking.answer_text import head_of
 from chainrule.checking.mistakes import TABLE
 from chainrule.checking.numbers import evaluate
 from chainrule.checking.question import check_answer

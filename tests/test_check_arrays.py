@@ -606,3 +606,16 @@ def test_answers_take_milliseconds() -> None:
 ])  # fmt: skip
 def test_sizes_leave_inverses_of_products_their_rank(program: str) -> None:
     assert cr.derive(program, "X", verify="numeric").verification.status == "verified"
+
+
+@pytest.mark.parametrize("program", [
+    "x: vector(3); a: scalar; b: scalar; sum(x)*a*b^2",
+    "x: vector(3); mse(a, b)*sum(x)",
+    "mse(a, b)",
+    "a^2 + mse(sin(a), b)",
+    "binary_cross_entropy(a, b)",
+])  # fmt: skip
+def test_several_numbers_are_each_moved_by_themselves(program: str) -> None:
+    d = cr.derive(program, "a, b")
+    assert [m.status for m in d.verification.methods] == ["verified", "verified"]
+    assert cr.check(program, d.expression.split(": ", 2)[2], "b").correct

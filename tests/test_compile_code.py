@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +15,11 @@ import pytest
 from test_compile import CURVED, DECLARED, SCALAR_OUTPUTS, SCALARS, VECTOR_OUTPUTS
 
 import chainrule as cr
-from chainrule.core.expr import symbol
+from chainrule.core.expr import apply, symbol
+from chainrule.core.ops import lookup
 from chainrule.core.program import Program
+from chainrule.lower.identifiers import Identifiers
+from chainrule.lower.python_layout import quoted
 
 CLASSIFIER = """
 X: matrix(N, 784); Y: matrix(N, 10)
@@ -157,6 +162,114 @@ def test_hostile_names_do_nothing() -> None:
     assert list(grads) == HOSTILE
     assert np.isfinite(value)
     assert grads[HOSTILE[-1]] == 2 * (len(HOSTILE) - 1)
+
+
+LETTERS = {
+    "newline": "a\nimport os", "return": "a\rimport os", "form feed": "a\x0cimport os",
+    "next line": "a\x85import os", "line separator": "a\u2028import os",
+    "triple quotes": 'a"""\nimport os\n"""', "backslash": "a\\", "quote": "\\'", "quotes": '\\"',
+    "NUL": "a\0b", "right to left": "a\u202eb", "mark": "\u200fa", "escape": "\\N{BULLET}",
+    "half an escape": "\\U0000", "surrogate": "a\ud800", "braces": "{0}", "attribute": "{a.real}",
+    "percent": "%s", "comment": "a  # b", "keyword": "lambda", "soft keyword": "match",
+    "constant": "None", "builtin": "float", "module": "np", "function": "value_and_grad",
+    "dunder": "__import__", "bold": "\U0001d431", "bold keyword": "\U0001d422f",
+    "ligature": "\ufb01", "as the ligature": "fi", "micro": "\u00b5", "mu": "\u03bc",
+    "emoji": "\U0001f600", "prime": "x'", "as the prime": "x_", "empty": "", "digit": "1",
+    "derivative": "dy/dx", "gradient": "\u2207y", "place": "\x010\x02", "internal": "cotangent 1",
+    "self": "self", "copy": "copy", "direction": "direction", "cotangent": "zz_bar", "number": "t1",
+}  # fmt: skip
+
+
+def harmless(source: str) -> None:
+    """It is text of one kind of line, can be stored, and imports NumPy alone."""
+    assert all(c == "\n" or c.isprintable() for c in source)
+    source.encode("utf-8")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            assert ast.unparse(node) == "import numpy as np"
+        if isinstance(node, ast.ImportFrom):
+            assert node.module in ("numpy", "numpy.typing", "typing")
+
+
+def of_scalars(names: Sequence[str], output: str = "y") -> None:
+    """3a, doubled and a square added for each other name: whose slope is whose is seen."""
+    leaves = [symbol(name) for name in names]
+    total = leaves[0] * 3
+    for leaf in leaves[1:]:
+        total = total * 2 + leaf * leaf
+    program = Program("", ((output, total),), (output,))
+    step = cr.compile(program, leaves)
+    values = {name: 0.1 * i + 0.5 for i, name in enumerate(names)}
+    wanted = 1.5
+    for name in names[1:]:
+        wanted = wanted * 2 + values[name] ** 2
+    factors = [2.0 ** (len(names) - 1 - i) for i in range(len(names))]
+    bound = step.bind()
+    for source in (step.source, bound.source):
+        harmless(source)
+    assert step.value(**values) == pytest.approx(wanted)
+    for value, grads in (step(**values), bound(**values)):
+        assert list(grads) == list(names)
+        assert value == pytest.approx(wanted)
+        assert grads[names[0]] == pytest.approx(3 * factors[0])
+        for name, factor in list(zip(names, factors, strict=True))[1:]:
+            assert grads[name] == pytest.approx(2 * values[name] * factor)
+
+
+@pytest.mark.parametrize("kind", LETTERS)
+def test_a_name_is_a_name_whatever_its_letters(kind: str) -> None:
+    of_scalars([LETTERS[kind], "zz"])
+    of_scalars(["q", "zz"], LETTERS[kind])
+
+
+def test_names_that_look_alike_stay_apart() -> None:
+    of_scalars(list(LETTERS.values()))
+    of_scalars([chr(0x4E00 + i) for i in range(300)])
+    made = cr.compile(Program("", (("y", symbol("一") * symbol("丁")),), ("y",)))
+    with pytest.raises(cr.UsageError, match="has two values"):
+        cr.compile("x1^2")(x1=1.0, x_1=2.0)
+    assert made(一=2.0, 丁=3.0)[1] == {"一": 3.0, "丁": 2.0}
+
+
+@pytest.mark.parametrize("kind", LETTERS)
+def test_a_dimension_is_a_word(kind: str) -> None:
+    """Anything else would be read as a sum, or stand in a comment as it is."""
+    name = LETTERS[kind]
+    x, y = symbol("x", (name,)), symbol("w", ("k", name))
+    total = apply(lookup("sum"), x) * symbol(name) + apply(lookup("sum"), y @ x) / symbol(name)
+    program = Program(
+        "", (("z", total),), ("z",), declared={"x": (name,), "w": ("k", name)},
+        dimensions=(name, "k"),
+    )  # fmt: skip
+    values = {"x": np.ones(3), "w": np.ones((2, 3))}
+    try:
+        step = cr.compile(program, ["x"])
+    except cr.ChainruleError as error:
+        assert not name.isidentifier() and "dimension" in error.message
+        return
+    bound = step.bind({name: 3, "k": 2})
+    for source in (step.source, bound.source):
+        harmless(source)
+    for value, grads in (step(**values), bound(**values)):
+        assert value == pytest.approx(11)
+        assert grads["x"] == pytest.approx(np.full(3, 3 + 2 / 3))
+
+
+def test_many_names_that_become_one_word_take_linear_time() -> None:
+    """Each was once a mark longer than the one before."""
+    names = [chr(0x4E00 + i) for i in range(20_000)]
+    identifiers = Identifiers()
+    start = time.process_time()
+    made = {identifiers.fresh(name) for name in names}
+    assert len(made) == len(names) and max(map(len, made)) < 20
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("name", list(LETTERS.values()))
+def test_a_quoted_name_is_that_name(name: str) -> None:
+    text = quoted(name)
+    assert ast.literal_eval(text) == name
+    assert text.isascii() and not set(text[1:-1]) & set('"#()[]{},;:')
 
 
 def test_the_code_is_the_same_every_time() -> None:

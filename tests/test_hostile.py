@@ -9,14 +9,18 @@ import subprocess
 import sys
 import time
 import tracemalloc
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unicodedata import combining, east_asian_width
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import cli
 
 SECONDS = 20.0  # of processor time on a slow machine; each takes one or two
 DEEP, WIDE = 100_000, 20_000
@@ -425,6 +429,35 @@ def test_an_answer_without_time_is_undecided_and_says_so() -> None:
         cr.check("x^2", "2*x", timeout=0)
 
 
+def test_a_number_of_dimensions_divided_by_zero() -> None:
+    """Python's numbers raise an error of their own where NumPy's are infinite."""
+    step = cr.compile("X: matrix(1, n); mean(abs(X))/0", "X")
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        value, grads = step(X=np.ones((1, 2)))
+        assert np.isinf(value) and np.isinf(grads["X"]).all()
+    step = cr.compile("x: vector(n); sum(x^2)*(1/(n - 1))", "x")
+    assert step(x=np.ones(2))[0] == 2
+    with pytest.raises(cr.ChainruleError, match="divided by 0"):
+        step(x=np.ones(1))
+    with pytest.raises(cr.ChainruleError, match="divided by 0"):
+        step.value(x=np.ones(1))
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", "nowhere/deep/x.py", ".", "\ud800/x.py"])
+def test_files_that_cannot_be_written(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli.main(["compile", "x^2", "--wrt", "x", "-o", path])
+    shown = capsys.readouterr()
+    assert code == (2 if path else 0)
+    assert "Traceback" not in shown.err and ("written" in shown.err or not path)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64); import os", "", 7, float])
+def test_no_other_dtype(dtype: object) -> None:
+    with pytest.raises(cr.UsageError, match="dtype"):
+        cr.compile("x^2", dtype=dtype)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("text", "slope"),
     [("x*gelu(1)", 0.8413447460685429), ("d/dx -x^2*D*y/(-1)", None), ("d/-1 x^2D*y", None)],
@@ -439,3 +472,192 @@ def test_constants_and_signs_in_generated_code(text: str, slope: float | None) -
     for name, value in expected.items():
         assert float(grads[name]) == pytest.approx(float(value), rel=1e-12)
     assert slope is None or grads["x"] == pytest.approx(slope, rel=1e-12)
+
+
+# ---- reading: every kind of text in one pass, its errors too
+
+READ = {
+    # name: (text of about so many characters, whether it is LaTeX)
+    "open": (lambda n: "(" * n, False),
+    "nested": (lambda n: "(" * (n // 2) + "x" + ")" * (n // 2), False),
+    "square": (lambda n: "[" * n, False),
+    "braces": (lambda n: "{" * n, False),
+    "minus": (lambda n: "-" * n + "x", False),
+    "unfinished minus": (lambda n: "-" * n, False),
+    "bars": (lambda n: "|" * n, False),
+    "closed bars": (lambda n: "|x|" * (n // 3), False),
+    "bars behind functions": (lambda n: "sin " * (n // 8) + "|x| " * (n // 8), False),
+    "digits": (lambda n: "7" * n, False),
+    "decimals": (lambda n: "0." + "0" * n + "1", False),
+    "letters": (lambda n: "x" * n, False),
+    "subscripts": (lambda n: "x" + "_1" * (n // 2), False),
+    "primes": (lambda n: "f" + "'" * n + "(x)", False),
+    "calls": (lambda n: "f(" * (n // 3) + "x" + ")" * (n // 3), False),
+    "commas": (lambda n: "," * n, False),
+    "arguments": (lambda n: "max(" + "x," * (n // 2) + "x)", False),
+    "parameters": (lambda n: "f(" + "x," * (n // 2) + "x) = 2", False),
+    "arguments of a declared function": (
+        lambda n: (
+            f"g: function({'vector(n), ' * (n // 20)}scalar) -> scalar; "
+            f"g({', '.join(f'x{i}' for i in range(n // 20))}, 1)"
+        ),
+        False,
+    ),
+    "tower": (lambda n: "9^" * (n // 2) + "9", False),
+    "superscripts": (lambda n: "x²" * (n // 2), False),
+    "roots": (lambda n: "√" * n, False),
+    "indices": (lambda n: "x: vector(n); x" + "[0:n]" * (n // 5), False),
+    "cases": (lambda n: "{" + "x if x > 0, " * (n // 12) + "x}", False),
+    "doubts": (lambda n: "e^2x " * (n // 5), False),
+    "notices": (lambda n: "A: matrix(n, n); " + "(" * (n // 4) + "A" + "^2)" * (n // 4), False),
+    "separators": (lambda n: ";" * n, False),
+    "comments": (lambda n: "# a; b\n" * (n // 7) + "x", False),
+    "one comment": (lambda n: "#" * n, False),
+    "spaces": (lambda n: " " * n + "§", False),
+    "blank lines": (lambda n: " \r\n" * (n // 3) + "x", False),
+    "lines that go on": (lambda n: "x +\n" * (n // 4) + "x", False),
+    "unknown behind names": (
+        lambda n: "; ".join(f"value{i}: scalar" for i in range(n // 17)) + "; valeu17*x",
+        False,
+    ),
+    "outputs whose names are taken": (
+        lambda n: (
+            "; ".join(f"{c}1 = x" for c in "yzwvqrstpuabckmn")
+            + "; "
+            + "; ".join(f"out{i}_1 = x" for i in range(n // 30))
+            + "; ["
+            + "x," * (n // 4)
+            + "x]"
+        ),
+        False,
+    ),
+    "declared": (lambda n: ", ".join(f"v{i}" for i in range(n // 8)) + ": vector(n); x", False),
+    "dimensions": (lambda n: "x: vector(" + "n + " * (n // 4) + "n); x", False),
+    "LaTeX letters": (lambda n: "x" * (n // 4), True),
+    "LaTeX braces": (lambda n: "{" * (n // 2) + "x" + "}" * (n // 2), True),
+    "LaTeX powers": (lambda n: "x^{" * (n // 4) + "x" + "}" * (n // 4), True),
+    "LaTeX gamma": (lambda n: r"\Gamma^{" * (n // 9) + "x" + "}" * (n // 9), True),
+    "LaTeX over": (lambda n: "{" * (n // 9) + "a" + r"\over b}" * (n // 9), True),
+    "LaTeX entry powers": (lambda n: r"x^{\odot " * (n // 9), True),
+    "LaTeX fractions": (lambda n: r"\frac" * (n // 5), True),
+    "LaTeX identities": (
+        lambda n: (
+            "\n".join(f"v_{i}: vector({i + 1})" for i in range(n // 36))
+            + "\n"
+            + r"I_{3} I \cdot " * (n // 30)
+        ),
+        True,
+    ),
+}
+
+
+def _told(text: str, latex: bool) -> str:
+    try:
+        cr.parse(text, latex=latex)
+    except cr.ChainruleError as error:
+        assert len(error.message) < 400
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", READ)
+def test_reading_is_linear(name: str) -> None:
+    """Ten times the text takes about ten times as long; what is quadratic takes a hundred."""
+
+    def seconds(text: str) -> float:
+        start = time.process_time()
+        _told(text, latex)
+        return time.process_time() - start
+
+    make, latex = READ[name]
+    short, long = make(8_000), make(80_000)
+    _told(make(100), latex)
+    for _ in range(4):  # something else may have been running
+        least, most = min(seconds(short) for _ in range(3)), seconds(long)
+        if most < 30 * least + 0.05:
+            break
+    assert most < 30 * least + 0.05
+
+
+HOPELESS = {
+    "open": "(" * 5_000_000,
+    "minus": "-" * 5_000_000,
+    "digits": "7" * 5_000_000,
+    "letters": "x" * 5_000_000,
+    "bars": "|x" * 2_500_000,
+    "commas": "x," * 2_500_000,
+    "statements without names": "x;" * 2_500_000,
+    "the same name": "x = 1;" * 1_000_000,
+    "comment": "#" * 5_000_000,
+    "LaTeX": r"\sin x + " * 500_000,
+    "control": "\0" * 5_000_000,
+    "nested": "(" * 250_000 + "x" + ")" * 250_000,
+    "bars in bars": "|" * 250_000,
+}
+
+
+@pytest.mark.parametrize("name", HOPELESS)
+def test_what_is_hopeless_is_refused_early(name: str) -> None:
+    with bounded(SECONDS, megabytes=500), pytest.raises(cr.ChainruleError) as caught:
+        cr.parse(HOPELESS[name])
+    assert len(str(caught.value)) < 600
+
+
+def test_fifty_thousand_statements() -> None:
+    rows = [
+        f"t{i} = t{i - 1}*x" if i % 2 else f"t{i} = sin(t{i - 1}) + 2" for i in range(1, 50_001)
+    ]
+    text = "; ".join(["t0 = x", *rows])
+    assert len(text) > 1_000_000
+    with bounded(60, megabytes=400):
+        program = cr.parse(text)
+    assert len(program.assignments) == 50_001 and program.outputs == ("t50000",)
+    assert repr(program.assignments[3][1]) == "mul(t2, x)"
+    assert repr(program.assignments[50_000][1]) == "add(sin(t49999), 2)"
+    wrong = text.replace("t7777 = t7776*x", "t7777 = t7776*tt")
+    with pytest.raises(cr.ChainruleError, match="`tt` is not a known name") as caught:
+        cr.parse(wrong)
+    assert caught.value.span is not None
+    assert wrong[caught.value.span.start : caught.value.span.end] == "tt"
+
+
+def test_the_survey_sees_what_stands_between_plain_statements() -> None:
+    """Statements that are looked at as strings, and those that need their words, in one text."""
+    program = cr.parse("a1 = x\nb1 = (a1 +\n  2)*f(x)\nc1 = b1*a1 # = d1; e1\n\nc1 + a1")
+    assert [name for name, _ in program.assignments] == ["a1", "b1", "c1", "y"]
+    for text, message in {
+        "a1 = x; b1 = a1*c1; c1 = x; c1": "`c1` is used before it is defined",
+        "a1 = x; a1 = 2; a1": "`a1` has a meaning already",
+        "a1 = x; b1 = a1 §; b1": "`§` (U+00A7 SECTION SIGN) is not part of the language",
+        "a1 = x; a1*x; b1 = a1; b1": "only the last line may be without a name",
+        "a1 = x; b1 = (a1; b1": "`;` cannot stand inside brackets",
+        "a1 = x; b1 = a1 +; b1": "the text ends after `+`",
+    }.items():
+        with pytest.raises(cr.ChainruleError) as caught:
+            cr.parse(text)
+        assert caught.value.message == message
+
+
+WIDE = {
+    "tabs": "\tx\t+\t" * 30 + "§",
+    "wide letters": "x" + "漢" * 200,
+    "combining marks": "x" + "\u0301" * 500,
+    "surrogates": "x + \ud800\udfff",
+    "byte order mark": "\ufeff" * 3 + "x",
+    "marks of direction": "x + \u202e\u2066\u200f" * 40,
+    "zero width": "x\u200b\u200d\u2060" * 60,
+    "full-width": "ｘ＋１" * 60,
+    "line ends": "x = 1\r\ny = x §\r\n",
+    "long line": "x + " * 50_000 + "§" + " + x" * 50_000,
+    "long name": "x + " + "unknown" * 5_000,
+    "quoted": r"\text{" + "\u202e\x1b[31m\0" + "}",
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_frames_are_harmless_and_fit_a_terminal(name: str) -> None:
+    text = _told(WIDE[name], latex=name == "quoted")
+    assert text and all(line.isprintable() for line in text.split("\n"))
+    framed = [line for line in text.split("\n")[1:] if "|" in line]
+    columns = [sum(1 + (east_asian_width(c) in "WF") for c in line) for line in framed]
+    assert framed and max(columns) <= 80 + sum(map(bool, map(combining, text)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import json
+import linecache
 import pickle
 import signal
 import sys
@@ -12,10 +13,12 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
 import mpmath
+import numpy as np
 import pytest
 
 import chainrule as cr
@@ -467,3 +470,141 @@ def test_path_counts_longer_than_python_writes_integers() -> None:
     digits = json.loads(json.dumps(written))["y"]["x"]
     assert len(digits) == 6021 and int(digits[-9:]) == paths % 10**9
     assert json_io._exact(2**300) == 2**300
+
+
+# ---- code of programs that are large in unusual ways
+
+
+def numbers(n: int) -> list[Expr]:
+    return [symbol(f"x{i}") for i in range(n)]
+
+
+def scalar_program(y: Expr) -> Program:
+    return Program("", (("y", y),), ("y",))
+
+
+def row(name: str) -> ops.Operator:
+    return ops.lookup(name)
+
+
+def nested(n: int) -> Expr:
+    y: Expr = symbol("x")
+    for other in numbers(n):
+        y = apply(ADD, other, apply(row("sin"), y))
+    return y
+
+
+def concatenated(n: int) -> Program:
+    names = [f"x{i}" for i in range(n)]
+    parts = [apply(row("sin"), symbol(name, (2,))) for name in names]
+    y = apply(row("sum"), apply(row("concat"), const(0), *parts))
+    return Program("", (("y", y),), ("y",), declared=dict.fromkeys(names, (2,)))
+
+
+def sized(n: int) -> Program:
+    """A number made of a dimension, of n storeys."""
+    factor: Expr = symbol("n")
+    for i in range(n):
+        factor = apply(ADD, apply(MUL, factor, symbol("n")), const(i))
+    y = apply(MUL, apply(row("sum"), symbol("v", ("n",))), factor)
+    return Program("", (("y", y),), ("y",), declared={"v": ("n",)}, dimensions=("n",))
+
+
+WIDE: dict[str, Callable[[int], Program]] = {
+    "product": lambda n: scalar_program(reduce(lambda a, b: apply(MUL, a, b), numbers(n))),
+    "nested to the right": lambda n: scalar_program(nested(n)),
+    "greatest": lambda n: scalar_program(apply(row("max"), *numbers(n))),
+    "concatenation": concatenated,
+    "number of a dimension": sized,
+}
+
+
+@pytest.mark.parametrize("case", WIDE)
+def test_code_of_wide_programs_is_linear(case: str) -> None:
+    def seconds(n: int) -> tuple[float, int]:
+        program = WIDE[case](n)
+        variables = ["v"] if case == "number of a dimension" else ()
+        start = time.process_time()
+        step = cr.compile(program, variables)
+        shapes = {s.name: s.shape for s in step.schedule.lowered.inputs}
+        values = {name: np.full((2,) * len(d), 0.5) if d else 0.5 for name, d in shapes.items()}
+        value, grads = step(**values)
+        assert not np.isnan(value) and list(grads) == list(step.wrt)
+        return time.process_time() - start, len(step.source)
+
+    seconds(20)
+    few, length = min(seconds(200), seconds(200))
+    many, longer = seconds(1600)
+    assert longer < 12 * length
+    assert many < 8 * 3 * few  # 64 times if quadratic
+
+
+def test_a_call_with_many_arguments_takes_linear_time() -> None:
+    """Python compares each argument's name with all others; they are given in order."""
+    step = cr.compile(scalar_program(apply(row("max"), *numbers(6_000))), ["x0"])
+    values = {f"x{i}": float(i) for i in range(6_000)}
+    step(**values)
+    start = time.process_time()
+    assert step(**values) == (5999.0, {"x0": 0.0})
+    assert time.process_time() - start < 0.3
+
+
+def test_whole_numbers_made_of_dimensions_do_not_explode() -> None:
+    """Squared 60 times, n has 2^60 digits; written out, its code has as many letters."""
+    factor: Expr = symbol("n")
+    for _ in range(60):
+        factor = apply(MUL, factor, factor)
+    y = apply(MUL, apply(row("sum"), symbol("v", ("n",))), factor)
+    step = cr.compile(
+        Program("", (("y", y),), ("y",), declared={"v": ("n",)}, dimensions=("n",)), ["v"]
+    )
+    assert len(step.source) < 20_000
+    assert step(v=np.ones(3))[0] == np.inf
+
+
+def test_many_branches_and_comparisons_are_read_by_python() -> None:
+    """Python refuses more than 200 brackets in brackets."""
+    x = symbol("x")
+    cases = [p for i in range(150) for p in (apply(ADD, x, const(i)), apply(row("<"), x, const(i)))]
+    step = cr.compile(scalar_program(apply(row("piecewise"), *cases, apply(MUL, x, x))))
+    for at, value, slope in [
+        (-1, -1, 1),
+        (70.5, 141.5, 1),
+        (149.5, 149.5**2, 299),
+        (400, 160_000, 800),
+    ]:
+        assert step(x=float(at)) == (value, {"x": slope})
+    greatest = cr.compile(scalar_program(apply(row("min"), *numbers(1_000))), ["x7"])
+    assert greatest(**{f"x{i}": abs(i - 7.0) for i in range(1_000)}) == (0.0, {"x7": 1.0})
+
+
+def test_what_would_be_quadratic_is_refused() -> None:
+    x = symbol("x")
+    cases = [p for i in range(300) for p in (x, apply(row("<"), x, const(i)))]
+    with pytest.raises(cr.ChainruleError, match="300 conditions"):
+        cr.compile(scalar_program(apply(row("piecewise"), *cases, x)))
+    xs = numbers(400)
+    outputs = tuple((f"y{i}", apply(MUL, a, a)) for i, a in enumerate(xs))
+    program = Program("", outputs, tuple(name for name, _ in outputs), vector=True)
+    with pytest.raises(cr.ChainruleError, match="400 outputs by 400 variables"):
+        cr.compile(program, mode="jacobian")
+    assert cr.compile(program, ["x3"], mode="jacobian")(
+        **{f"x{i}": 2.0 for i in range(400)}
+    )[1]["x3"].sum() == 4  # fmt: skip
+
+
+def test_functions_of_a_module_are_compiled_when_they_are_called() -> None:
+    step = cr.compile("x*exp(x^2)")
+    assert "value" not in step._functions.names and step._name not in step._functions.names
+    assert step.value(x=0.0) == 0
+    assert "value" in step._functions.names and step._name not in step._functions.names
+    with pytest.raises(KeyError):
+        step._functions["values"]
+    (file,) = (f for f in linecache.cache if f == step._functions.names["__name__"])
+    lines = linecache.getlines(file)
+    assert "".join(lines) == step.source
+    place = step._functions["value"].__code__.co_firstlineno
+    assert lines[place - 1].startswith("def value(")
+    del step
+    gc.collect()
+    assert file not in linecache.cache

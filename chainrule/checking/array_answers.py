@@ -20,11 +20,12 @@ from functools import reduce
 
 from chainrule.checking import patience
 from chainrule.checking.answer import Entry, Remark, Status, Verdict
+from chainrule.checking.answer_text import Head
 from chainrule.checking.array_equality import compare, counterexample, same_shape, samples
 from chainrule.checking.array_mistakes import Mistakes
 from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.equality import Equality
-from chainrule.checking.given import Given, Head, Names, read_answer
+from chainrule.checking.given import Given, Names, read_answer
 from chainrule.checking.task import Task
 from chainrule.core import arrays
 from chainrule.core.accumulate import gradient

@@ -45,7 +45,7 @@ class Differences:
         self.rounding = m.mpf(10) ** (3 - digits)
         self._step = m.mpf(10) ** -step
         self._point = point_in(m, point)
-        self._known: dict[tuple[int, ...], tuple[dict[Expr, Any], Any, bool, Any]] = {}
+        self._known: dict[tuple[object, ...], tuple[dict[Expr, Any], Any, bool, Any]] = {}
 
     def along(self, function: Expr, shifts: Sequence[Shift]) -> list[Estimate]:
         """The derivative along one direction after the other, entry by entry."""
@@ -67,8 +67,9 @@ class Differences:
     def _at(
         self, signs: Sequence[int], shifts: Sequence[Shift]
     ) -> tuple[dict[Expr, Any], Any, bool, Sequence[Shift]]:
-        # What a known value belongs to is kept with it: an identity is then one of a kind.
-        key = (*signs, *(id(d) for shift in shifts for d in shift.values()))
+        # What a known value belongs to is kept with it: an identity is then one of a kind. Two
+        # numbers may go along the same 1.
+        key = (*signs, *((v.name, id(d)) for shift in shifts for v, d in shift.items()))
         if key not in self._known:
             moved = dict(self._point)
             for sign, shift in zip(signs, shifts, strict=True):

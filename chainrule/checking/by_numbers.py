@@ -128,7 +128,7 @@ def compare(
 
 
 def _compare(comparison: _Comparison, search: Search, most: int) -> Method:
-    compared, unsettled, worst = 0, 0, 0.0
+    compared, unsettled, blind, worst = 0, 0, False, 0.0
     manner = comparison.manner
     try:
         for point in search:
@@ -143,7 +143,7 @@ def _compare(comparison: _Comparison, search: Search, most: int) -> Method:
                 if unsettled == _PATIENCE:
                     break
             if error is None:
-                search.found -= 1
+                search.found, blind = search.found - 1, True
                 continue
             compared, worst = compared + 1, max(worst, error)
             if compared == most:
@@ -155,6 +155,8 @@ def _compare(comparison: _Comparison, search: Search, most: int) -> Method:
     if compared:
         return Method("numeric", "verified", manner, compared, worst)
     reason = "no point in the domain was found"
+    if blind:
+        reason = "rounding hides the derivative, or the values are too large"
     if unsettled:
         reason = "difference quotients do not settle"
     return Method("numeric", "unverified", reason)
@@ -172,6 +174,8 @@ class _Comparison:
         self.manner = ""
         self._graphs = False
         self._directions = False
+        self._point: Point | None = None
+        self._closer: dict[int, list[Pair]] = {}  # at this point, by step
         self.cost = self._cost(self._shifts())
 
     def _cost(self, shifts: int) -> int:
@@ -241,20 +245,28 @@ class _Comparison:
 
     def _pairs_at(self, point: Point, step: int) -> list[Pair]:
         """What is claimed and what is found, looked at more closely where that shows nothing."""
-        if not self._graphs:
+        if point is not self._point:
+            self._point, self._closer = point, {}
+        if not self._graphs and not self._closer:
             pairs = list(self._pairs(self._values(point, step)))
             if not any(shows_nothing(a, b) for a, b, _ in pairs):
                 return pairs
-        fine = list(self._pairs(self._values(point, step, closer=True)))
+        fine = self._closely(point, step)
         if self.order > 1:
             return fine
         if step == STEP:  # agreement says enough; what noise there is shows with more digits
             return [(a, replace(b, noise=0), place) for a, b, place in fine]
-        coarse = self._pairs(self._values(point, step - STEP, closer=True))
         return [
             (compared(a, a1), compared(b, b1), place)
-            for (a, b, place), (a1, b1, _) in zip(fine, coarse, strict=True)
+            for (a, b, place), (a1, b1, _) in zip(
+                fine, self._closely(point, step - STEP), strict=True
+            )
         ]
+
+    def _closely(self, point: Point, step: int) -> list[Pair]:
+        if step not in self._closer:
+            self._closer[step] = list(self._pairs(self._values(point, step, closer=True)))
+        return self._closer[step]
 
     def _pairs(self, values: Values) -> Iterator[Pair]:
         if self._directions:

@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 
 from chainrule.checking import patience
 from chainrule.checking.answer import Verdict
+from chainrule.checking.answer_text import Head, head_of, split_equals, undressed
 from chainrule.checking.equality import Function, compare
-from chainrule.checking.given import Head, Names, expression, head_of, split_equals, undressed
+from chainrule.checking.given import Names, expression
 from chainrule.checking.question import Question
 from chainrule.checking.task import PATIENCE
 from chainrule.checking.worked_text import group_end, opening, rows, term_end

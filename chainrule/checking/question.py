@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from chainrule import checking
 from chainrule.checking import patience
 from chainrule.checking.answer import Counterexample, Entry, Remark, Status, Verdict
+from chainrule.checking.answer_text import Head
 from chainrule.checking.diagnoses import Diagnosis
 from chainrule.checking.diagnosis import Search, names_of
 from chainrule.checking.equality import Equality, Function, compare, value_at
 from chainrule.checking.equality import Given as Point
-from chainrule.checking.given import Given, Head, expression, read_answer
+from chainrule.checking.given import Given, expression, read_answer
 from chainrule.checking.numbers import evaluate
 from chainrule.checking.task import Task
 from chainrule.core.errors import ChainruleError

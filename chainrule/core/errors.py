@@ -47,6 +47,8 @@ class ChainruleError(Exception):
         self, message: str, span: Span | None = None, source: str = "", hint: str = ""
     ) -> None:
         message = " ".join(message.split("\n"))  # what it quotes may go over lines
+        if not (message.isprintable() and hint.isprintable()):  # and move the cursor
+            message, hint = _printable(message), _printable(hint)
         super().__init__(message)
         self.message, self.span, self.source, self.hint = message, span, source, hint
         start = min(span.start, len(source)) if span else 0
@@ -145,6 +147,8 @@ def _frame(source: str, spans: Sequence[Span]) -> list[str]:
         first = source.rfind("\n", 0, start) + 1
         last = source.find("\n", start)
         last = len(source) if last < 0 else last
+        if source[last - 1 : last] == "\r" and start < last:
+            last -= 1
         place = (start, max(min(span.end, last), start))
         lines.setdefault((first, last), []).append(place)
     numbers = [str(source.count("\n", 0, first) + 1) for first, _ in lines]
@@ -156,23 +160,35 @@ def _frame(source: str, spans: Sequence[Span]) -> list[str]:
     return drawn
 
 
+def _fitting(text: str, room: int) -> str:
+    """The beginning of a text that takes no more than so many columns."""
+    text = text[: max(room, 0)]
+    while _width(_printable(text)) > room:
+        text = text[:-1]
+    return text
+
+
 def _line(source: str, first: int, last: int, places: list[tuple[int, int]]) -> tuple[str, str]:
     """A line and the carets below it; of a long line the parts around the places."""
-    whole = last - first <= _WIDEST
+    line = source[first : min(last, first + _WIDEST + 1)]
     room = _WIDEST // len(places)
+    if len(_fitting(line, _WIDEST)) == last - first:
+        room = 4 * _WIDEST  # all of it
     at, shown, carets = first, "", ""
     for i, (start, end) in enumerate(places):
         start = max(start, at)
-        left = at
-        if not whole and start - at > room // 2:
-            left, shown = start - room // 2, shown + "…"
-        end = min(max(end, start), last if whole else left + room)
-        shown += _printable(source[left:start])
+        before = source[max(at, start - room // 2) : start]
+        kept = _fitting(before[::-1], room // 2)[::-1]
+        if len(kept) < start - at:
+            shown += "…"
+        rest = room - _width(shown_before := _printable(kept))
+        shown += shown_before
         carets += " " * (_width(shown) - len(carets))
-        shown += (place := _printable(source[start:end]))
+        written = _fitting(source[start : min(max(end, start), start + room)], rest)
+        shown += (place := _printable(written))
         carets += "^" * max(1, _width(place))
-        at = end
+        at = start + len(written)
         if i == len(places) - 1:
-            right = last if whole else min(last, max(left + room, end))
-            shown += _printable(source[end:right]) + "…" * (right < last)
+            more = _fitting(source[at : min(last, at + room)], rest - _width(place))
+            shown += _printable(more) + "…" * (at + len(more) < last)
     return shown, carets

@@ -81,7 +81,7 @@ def over_inputs(assignments: Iterable[tuple[str, Expr]]) -> dict[str, Expr]:
     known: dict[Expr, Expr] = {}  # by name
     written: dict[str, Expr] = {}
     for name, expression in assignments:
-        new: dict[Expr, Expr] = {}
+        new: dict[Expr, Expr] = {} if known else {expression: expression}
         stack = [expression]
         while stack:
             node = stack.pop()

@@ -16,6 +16,7 @@ from chainrule.derivation.combine import Point, Stage, sum_of, transpose
 from chainrule.derivation.cut import LONGEST_PRODUCT
 from chainrule.derivation.domain import ledger
 from chainrule.derivation.paths import spelled
+from chainrule.derivation.request import check_array_request, check_request
 from chainrule.derivation.simplify import Simplifier, overlapping
 from chainrule.derivation.steps import (
     Derivation,
@@ -35,7 +36,6 @@ from chainrule.derivation.steps import (
 )
 
 MAX_PATHS = 64
-MAX_ORDER = 12
 _LETTERS = "uvwstrpqabcd"
 
 
@@ -82,10 +82,10 @@ def build(
     if program.order > 1:
         order = program.order
     arrays = has_arrays(program)
-    _check_request(names, outputs, order, direction, weights, point, arrays)
+    check_request(names, outputs, order, direction, weights, point, arrays)
     budget = MAX_PATHS if max_paths is None else max_paths
     if arrays:
-        _check_array_request(program, names, order, expand_powers, point)
+        check_array_request(program, names, order, expand_powers, point)
         return matrix.build_arrays(program, matrix.Request(
             names, granularity, style, layout, order, direction, weights, budget, deadline
         ))  # fmt: skip
@@ -142,8 +142,14 @@ def build(
 
 
 def has_arrays(program: Program) -> bool:
-    """Whether a vector or a matrix occurs in the program."""
-    return any(node.shape for node in topological(e for _, e in program.assignments))
+    """Whether a vector or a matrix occurs in the program, or an operation that is for them.
+
+    `mse(p, y)` of two numbers is one: its derivative is a map.
+    """
+    return any(
+        node.shape or (node.op is not None and node.op.shape is not None)
+        for node in topological(e for _, e in program.assignments)
+    )
 
 
 def resolve_variables(program: Program, variables: Sequence[str] = ()) -> list[str]:
@@ -164,70 +170,6 @@ def resolve_variables(program: Program, variables: Sequence[str] = ()) -> list[s
             hint="name one with --wrt x, or write d/dx in front",
         )
     return chosen
-
-
-def _check_request(
-    names: Sequence[str],
-    outputs: Sequence[str],
-    order: int,
-    direction: Sequence[Expr],
-    weights: Sequence[Expr],
-    point: Point | None,
-    arrays: bool,
-) -> None:
-    if not 1 <= order <= MAX_ORDER:
-        raise UsageError(f"the order is {order}", hint=f"orders from 1 to {MAX_ORDER} are derived")
-    if direction and len(direction) != len(names):
-        raise UsageError(
-            f"the direction has {len(direction)} components for {len(names)} variables",
-            hint=f"give one for each of {', '.join(names)}",
-        )
-    if weights and len(weights) != len(outputs):
-        raise UsageError(
-            f"there are {len(weights)} weights for {len(outputs)} outputs",
-            hint=f"give one for each of {', '.join(outputs)}",
-        )
-    if order > 1 and not arrays:
-        if direction or weights:
-            raise UsageError("a direction or weights go with order 1 only")
-        if len(outputs) > 1:
-            raise UsageError(
-                f"order {order} of {len(outputs)} outputs is a tensor",
-                hint="derive one output at a time",
-            )
-        if order > 2 and len(names) > 1:
-            raise UsageError(
-                f"order {order} in {len(names)} variables is a tensor",
-                hint=f"name one variable, as --wrt {names[0]}; order 2 gives the Hessian",
-            )
-    clash = set(names) & set(outputs)
-    if clash:
-        raise UsageError(f"{clash.pop()} is an output, and cannot be a variable too")
-    if point is not None:
-        missing = [n for n in names if n not in point.values]
-        if missing:
-            raise UsageError(
-                f"--at gives no value for {missing[0]}", hint=f"add {missing[0]}=… to it"
-            )
-
-
-def _check_array_request(
-    program: Program, names: Sequence[str], order: int, expand_powers: bool, point: Point | None
-) -> None:
-    if point is not None:
-        raise UsageError(
-            "numbers beside the steps are for scalars",
-            hint="leave out --at; in Python, call the derivation with the arrays",
-        )
-    if expand_powers:
-        raise UsageError("powers are expanded in programs of scalars only")
-    if order > 2:
-        raise UsageError(f"order {order} of arrays is a tensor", hint="orders 1 and 2 are derived")
-    sized = [n for n in names if n in program.dimensions]
-    if sized:
-        raise UsageError(
-            f"{sized[0]} is a dimension, a whole number", hint="differentiate by another name"
-        )
 
 
 def _first_order(

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from chainrule.core.arithmetic import DIV, POW, add, div, ln, mul, reciprocal, square, sub
+from chainrule.core.arithmetic import add, mul
 from chainrule.core.expr import ONE, ZERO, Apply, Expr, Number, apply, substitute, symbol
 from chainrule.core.program import Program
-from chainrule.derivation.backward import gradient
+from chainrule.derivation.asides import logarithmic, quotient
 from chainrule.derivation.cut import Cutter
 from chainrule.derivation.edges import edges
 from chainrule.derivation.paths import Graph
@@ -174,8 +174,8 @@ class Stage:
             for u, value in zip(self.intermediates, values, strict=True)
         ])  # fmt: skip
         for u in self.intermediates:
-            self.tell("local", "logarithmic", (u.name,), _logarithmic(u, self.simplify))
-            self.tell("local", "quotient", (u.name,), _quotient(u))
+            self.tell("local", "logarithmic", (u.name,), logarithmic(u, self.simplify))
+            self.tell("local", "quotient", (u.name,), quotient(u))
         values = self.numbers([e.local for e in self.edges])
         self.tell("local", "locals", self.program.outputs, [
             Line((self.partial(e), e.local), e.rule, (), value)
@@ -309,7 +309,7 @@ def _replaced(root: Expr, done: dict[Expr, Expr]) -> Expr:
         stack.pop()
         if node.args:
             args = [done[a] for a in node.args]
-            changed = any([a is not b for a, b in zip(args, node.args, strict=True)])
+            changed = any(a is not b for a, b in zip(args, node.args, strict=True))
             assert isinstance(node, Apply)
             done[node] = apply(node.op, *args) if changed else node
         else:
@@ -365,30 +365,3 @@ def _distinct(left: Partial, *parts: Formula) -> tuple[Formula, ...]:
         if not same and part != out[-1]:
             out.append(part)
     return tuple(out)
-
-
-def _logarithmic(u: Intermediate, simplify: Simplifier) -> list[Line]:
-    """For y = f^g: ln y = g ln f, so (1/y) dy = d(g ln f)."""
-    e = u.expression
-    if not (isinstance(e, Apply) and e.op is POW and len(u.operands) == 2):
-        return []
-    y = symbol(u.name)
-    log = mul(e.args[1], ln(e.args[0]))
-    names = list(dict.fromkeys(u.operands))
-    lines = [Line((ln(y), log), because="logarithmic differentiation")]
-    for name, slope in zip(names, gradient(log, [symbol(n) for n in names]), strict=True):
-        lines.append(Line((Times((reciprocal(y), Partial(u.name, name))), simplify(slope).result)))
-    return lines
-
-
-def _quotient(u: Intermediate) -> list[Line]:
-    """For y = f/g: y' = (f' g - f g')/g^2."""
-    e = u.expression
-    if not (isinstance(e, Apply) and e.op is DIV and len(u.operands) == 2):
-        return []
-    f, g = e.args
-    if not all(symbol(n) in (f, g) for n in u.operands):
-        return []
-    df, dg = (symbol(f"{n}'") for n in u.operands)
-    rule = div(sub(mul(df, g), mul(f, dg)), square(g))
-    return [Line((symbol(f"{u.name}'"), rule), because="quotient rule")]

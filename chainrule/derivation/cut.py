@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
 from chainrule.core.errors import UsageError
@@ -41,8 +41,7 @@ _LARGEST_EXPANSION = 64
 LONGEST_PRODUCT = 64  # factors of a product that is one operation
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A part of a statement, over names.
 
     `kind`: `constant`; `name`; `names` (a sum of names and constants); `multiple` (constant
@@ -148,10 +147,10 @@ class Cutter:
 
     def polynomial(self, node: Apply, args: list[_Piece]) -> _Piece | None:
         """A sum of constant multiples of powers of single variables, as one operation."""
+        for a in args:
+            if not self.inputs.issuperset(a.operands):
+                return None
         kinds = [a.kind for a in args]
-        inputs = all(set(a.operands) <= self.inputs for a in args)
-        if not inputs:
-            return None
         kind = ""
         match node.op, kinds:
             case op, [first, second] if op in (ADD, SUB):
@@ -229,7 +228,7 @@ class Cutter:
         )
 
     def combine(self, kind: str, node: Apply, args: list[_Piece]) -> _Piece:
-        return _Piece(kind, self.build(node, args), tuple(o for a in args for o in a.operands))
+        return _Piece(kind, self.build(node, args), tuple([o for a in args for o in a.operands]))
 
     def build(self, node: Apply, args: list[_Piece]) -> Expr:
         return apply(node.op, *(a.expression for a in args))
@@ -254,7 +253,7 @@ class Cutter:
         return next(self.names)
 
     def inline(self, node: Expr) -> Expr:
-        return substitute([node], dict(self.known))[0]
+        return substitute([node], self.known)[0]
 
 
 def _long_products(order: Sequence[Expr], uses: Counter[Expr]) -> set[Expr]:

@@ -80,11 +80,14 @@ class Forms:
         return best
 
     def factored(self, value: Value) -> Value:
-        """A sum without what its terms have in common, which stands before it."""
+        """A sum without what its terms have in common, which stands before it.
+
+        Where that is no more than symbols and numbers, the sum stays as it is.
+        """
         if not isinstance(value, Sum) or len(value.terms) > _MOST_TERMS:
             return value
         common = self._common_factor(value)
-        if common is None or not common.powers:
+        if common is None or not any(base.args for base in common.powers):
             return value
         self.algebra.fired.add(FACTOR)
         return self._factored(value, common)

@@ -9,6 +9,7 @@ pattern only where these are alike: the local derivatives of `x*u7` are those of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from chainrule.core.expr import Apply, Const, Expr, Sym, apply
 from chainrule.core.ops import Operator
@@ -75,7 +76,7 @@ def small_pattern(root: Expr, holes: dict[Expr, int]) -> tuple[Pattern, tuple[in
         return pattern, (len(names[0]),)
     keys = [name_key(name) for name in names]
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    for a, b in zip(order, order[1:], strict=False):
+    for a, b in pairwise(order):
         if keys[b].startswith(keys[a]):
             return None
     return pattern, (*map(len, names), *order)

@@ -1,12 +1,7 @@
 """A derivation as data: what was introduced, differentiated, combined, simplified, checked.
 
-Nothing here knows words or notation; `chainrule.render.page` has the words. A formula is
-an expression or one of the few forms that only a derivation writes (a partial derivative,
-a product not multiplied out, a matrix, a path).
-
-Records are named tuples, which take a seventh of the time of a frozen data class to make at
-start-up. Formulas that could be equal without being the same are data classes: a product and a
-sum of the same parts must not be equal.
+Nothing here knows words or notation; `chainrule.render.page` has the words. Records are named
+tuples, which take a seventh of the time of a frozen data class to make at start-up.
 """
 
 from __future__ import annotations
@@ -16,10 +11,25 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from chainrule.core.expr import Expr, Number, Sym
+from chainrule.core.expr import Expr, Number
 from chainrule.core.ops import Kink
 from chainrule.core.program import Program
 from chainrule.core.shape import Shape
+from chainrule.derivation.formulas import Chain as Chain
+from chainrule.derivation.formulas import Delta as Delta
+from chainrule.derivation.formulas import Diagonal as Diagonal
+from chainrule.derivation.formulas import Differential as Differential
+from chainrule.derivation.formulas import Entry as Entry
+from chainrule.derivation.formulas import EntryOf as EntryOf
+from chainrule.derivation.formulas import Formula as Formula
+from chainrule.derivation.formulas import Gradient as Gradient
+from chainrule.derivation.formulas import Matrix as Matrix
+from chainrule.derivation.formulas import Partial as Partial
+from chainrule.derivation.formulas import Plus as Plus
+from chainrule.derivation.formulas import Second as Second
+from chainrule.derivation.formulas import SumOver as SumOver
+from chainrule.derivation.formulas import Times as Times
+from chainrule.derivation.formulas import Transposed as Transposed
 
 if TYPE_CHECKING:
     from chainrule.core.linmap import LinMap
@@ -31,128 +41,6 @@ Granularity = Literal["textbook", "fine"]
 Style = Literal["paths", "total", "backprop"]
 ResultKind = Literal["derivative", "gradient", "jacobian", "hessian"]
 BlockKind = Literal["gradient", "jacobian", "hessian", "tensor", "direction", "curvature"]
-
-
-@dataclass(frozen=True, slots=True)
-class Partial:
-    """The derivative of a named quantity by another.
-
-    `total`: along every path (dy/dx), not along one edge (∂u2/∂u1).
-    """
-
-    of: str
-    by: str
-    total: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """A product that is shown factor by factor.
-
-    In an array program the factors are Jacobians, which multiply as matrices, in this order.
-    """
-
-    factors: tuple[Formula, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plus:
-    """A sum that is shown term by term."""
-
-    terms: tuple[Formula, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """A matrix, row by row."""
-
-    rows: tuple[tuple[Formula, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Diagonal:
-    """A diagonal matrix by its diagonal."""
-
-    entries: tuple[Formula, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """A path through the computation graph, output first."""
-
-    nodes: tuple[str, ...]
-
-
-class Differential(NamedTuple):
-    """The change of a named array: dX."""
-
-    of: str
-
-
-class Gradient(NamedTuple):
-    """The derivative of a scalar by a variable, in the shape of the variable.
-
-    In numerator layout `Partial` is its transpose where the variable is a vector. With an empty
-    `of`: of any scalar that is computed from the outputs.
-    """
-
-    of: str
-    by: str
-
-
-class Transposed(NamedTuple):
-    """The transpose of a formula, as `(∂f/∂g)'`."""
-
-    of: Formula
-
-
-class Second(NamedTuple):
-    """The second derivative of a scalar by two variables: ∂²y/∂a∂b, a block of the Hessian."""
-
-    of: str
-    by: str
-    then: str
-
-
-class Entry(NamedTuple):
-    """An entry of an array; the places are letters, or sums of a letter and a number.
-
-    >>> from chainrule.core.expr import symbol
-    >>> Entry(symbol("x", ("n",)), (symbol("k"),))
-    Entry(of=x, places=(k,))
-    """
-
-    of: Formula
-    places: tuple[Expr, ...]
-
-
-class Delta(NamedTuple):
-    """Kronecker's delta: 1 where the two places are equal, else 0."""
-
-    first: Expr
-    second: Expr
-
-
-class EntryOf(NamedTuple):
-    """The derivative of an entry by an entry: ∂y_i/∂W_jk."""
-
-    of: str
-    at: tuple[Expr, ...]
-    by: str
-    by_at: tuple[Expr, ...]
-
-
-class SumOver(NamedTuple):
-    """A sum over all values of letters."""
-
-    letters: tuple[Sym, ...]
-    of: Formula
-
-
-Formula = (
-    Expr | Partial | Times | Plus | Matrix | Diagonal | Chain
-    | Differential | Gradient | Second | Transposed | Entry | Delta | EntryOf | SumOver
-)  # fmt: skip
 
 
 class Line(NamedTuple):

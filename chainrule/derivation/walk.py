@@ -29,6 +29,7 @@ from chainrule.derivation.signs import Signs
 
 _SHARED_IN_LARGE = 2  # factors of a shared product, or terms, that are not kept apart
 
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The written forms, which rules fired, and how much work is left."""

@@ -25,7 +25,7 @@ from chainrule.core.expr import (
     topological,
 )
 from chainrule.core.program import Program
-from chainrule.core.shape import affine, shape_text
+from chainrule.core.shape import affine, dimension, shape_text
 from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.lower.branches import guard_branches
 from chainrule.lower.private import BASIS, STACK
@@ -165,10 +165,11 @@ def lower(
 
 
 def _check_dimensions(inputs: Iterable[Sym]) -> None:
-    """Refuse dimensions whose names no text can have: they are read as sums of names."""
-    for name in dict.fromkeys(n for s in inputs for d in s.shape for n in affine(d) if n):
-        if not name.isidentifier():
-            raise UsageError(f"{name!r} is no name of a dimension", hint="a word, as n or n1")
+    """Refuse dimensions that no text can have: they are read as sums of names and numbers."""
+    for dim in dict.fromkeys(d for s in inputs for d in s.shape if isinstance(d, str)):
+        terms = affine(dim)
+        if dimension(terms) != dim or not all(n.isidentifier() for n in terms if n):
+            raise UsageError(f"{dim!r} is no dimension", hint="a name, as n, or a sum, as n + 1")
 
 
 def _check_branches(roots: Iterable[Expr]) -> None:

@@ -165,6 +165,10 @@ class Expressions:
             # No giant whole numbers, and infinity where it is too large.
             found = filled("float(np.power(float({0}), {1}))", args)
             return found._replace(python=True, operations=operations)
+        if python and op.name == "div" and args[1].number == 0:
+            # Python's numbers refuse what NumPy's say is infinite.
+            found = filled("float(np.divide({0}, {1}))", args)
+            return found._replace(python=True, operations=operations)
         if python and op.name == "mul" and not all(map(_is_short, args)):
             return filled("float({0}) * {1}", args)._replace(python=True, operations=operations)
         found = self._special(node, args)

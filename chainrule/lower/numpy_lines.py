@@ -153,7 +153,7 @@ class Body:
         node, known = s.node, self._known
         while True:
             operands = [known.get(a) or self._leaf(a) for a in node.args]
-            waiting = any([o.heavy for o in operands])
+            waiting = any(o.heavy for o in operands)
             if waiting and self._too_heavy(node, operands):
                 continue
             code = self._expressions.write(node, [o.code for o in operands])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from chainrule.core.errors import UsageError
-from chainrule.core.expr import Expr, Sym
+from chainrule.core.expr import Expr
 from chainrule.core.shape import Dim, Shape, affine
 from chainrule.lower.formulas import Formulas, Text
 from chainrule.lower.helpers import helper_texts
@@ -226,7 +226,11 @@ class Module:
                 last[a] = i
         views = [line for line in body.lines if is_view(line.statement.node)]
         owned = {line.statement.node for line in body.lines if _is_large(line.statement.node)}
-        owned -= {*results, *(v.statement.node for v in views), *(a for v in views for a in v.reads)}
+        owned -= {
+            *results,
+            *(v.statement.node for v in views),
+            *(a for v in views for a in v.reads),
+        }
         lines: list[str] = []
         dead: list[str] = []
         for i, line in enumerate(body.lines):

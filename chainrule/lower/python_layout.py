@@ -50,8 +50,8 @@ _SIGN = re.compile(r"[^\w .']", re.ASCII)
 def quoted(name: str) -> str:
     """A literal of this text, whatever it is made of: letters, and escapes for all else.
 
-    >>> print(quoted("W1"), quoted('a"b # \\n'))
-    "W1" "a\\x22b \\x23 \\x5cn"
+    >>> print(quoted("W1"), quoted('a"b #'))
+    "W1" "a\\x22b \\x23"
     """
 
     def escaped(found: re.Match[str]) -> str:

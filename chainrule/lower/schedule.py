@@ -112,9 +112,7 @@ def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
         bars[node] = (variables[name], head)
     names, statements = _named(lowered, order, forward, called, bars, expansion, taken)
     inputs = {s.name: names[s] for s in lowered.inputs}
-    return Schedule(
-        lowered, inputs, tuple(statements), names, outputs, results, expansion.wholes
-    )
+    return Schedule(lowered, inputs, tuple(statements), names, outputs, results, expansion.wholes)
 
 
 def _below(roots: Iterable[Expr]) -> set[Expr]:

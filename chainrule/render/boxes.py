@@ -66,12 +66,16 @@ Draws = Mapping[Kind, Callable[[Box], Drawn]]
 def emit(box: Box, draws: Draws) -> str:
     """Write a layout."""
     out: list[str] = []
+    write = out.append
     stack: list[Iterator[Box | str]] = [iter((box,))]
     while stack:
         for item in stack[-1]:
-            drawn = item if isinstance(item, str) else draws[item.kind](item)
+            if isinstance(item, str):
+                write(item)
+                continue
+            drawn = draws[item.kind](item)
             if isinstance(drawn, str):
-                out.append(drawn)
+                write(drawn)
             else:
                 stack.append(iter(drawn))
                 break
@@ -116,6 +120,7 @@ GREEK_NAMES = frozenset(GREEK_LETTERS.values())
 _INDEXED = re.compile(r"([^\W\d_]+)(?:_([^\W_]+)|([0-9]+))", re.ASCII)
 
 
+@lru_cache(maxsize=4096)
 def split_name(name: str) -> tuple[str, str, int]:
     """A name as its letter, what stands below the line, and the number of primes.
 
@@ -189,6 +194,7 @@ def _made_of(name: str, kind: type[str]) -> Box | None:
     return derivative_box("∂", head[1:], kind(by[1:]), plain)
 
 
+@lru_cache(maxsize=4096, typed=True)
 def derivative_box(sign: str, of: str, by: str, plain: str = "") -> Box:
     """`dy/dx`; `plain` is the sign on the line, where it differs."""
     return quotient_box(sign, quantity_box(of), quantity_box(by), plain)

@@ -20,7 +20,7 @@ from chainrule.render.blocks import (
     Table,
 )
 from chainrule.render.boxes import Box, in_row, sign_box
-from chainrule.render.breaking import lines, width
+from chainrule.render.breaking import lines
 from chainrule.render.layout import layout
 from chainrule.render.mathml import escape, mathml
 from chainrule.render.text import text
@@ -181,7 +181,7 @@ def _math(formula: Shown, room: float) -> str:
 
 
 def _broken(box: Box, room: float) -> str:
-    broken = lines(box, room) if width(box) > room else [box]
+    broken = lines(box, room)
     return _display(broken[0] if len(broken) == 1 else Box("lines", tuple(broken)))
 
 

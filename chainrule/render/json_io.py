@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -23,11 +23,12 @@ from chainrule.derivation.steps import (
 from chainrule.render.blocks import Code, Math, Paragraph, Prose, Row, Shown
 from chainrule.render.headings import step_title
 from chainrule.render.json_text import dumped
-from chainrule.render.latex import latex
+from chainrule.render.latex import statements as latex_statements
 from chainrule.render.latex import words as latex_words
+from chainrule.render.layout import Written, written
 from chainrule.render.notation import Notation
 from chainrule.render.page import step_rows, verification_block
-from chainrule.render.text import text
+from chainrule.render.text import statements, text
 
 SCHEMA = "chainrule/derivation/1"
 
@@ -48,15 +49,18 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
     d, notation = derivation, Notation(derivation)
     # Names that only the derivation has are names in the text, and signs in LaTeX.
     plain = Notation(derivation, in_language=True) if d.made else notation
-    shown = _once(text)
-    in_text, in_latex = _Face(plain, shown, ": "), _Face(notation, _once(latex), r": \quad ")
-    steps = [_step(step, in_text, in_latex) for step in d.steps]
-    if verification is not None:
-        steps.append(_verify_step(verification))
+    lay = _laid()
+    shown, in_plane = _once(lay, statements), _once(lay, latex_statements)
     together = _Together(plain, shown)
     locals_ = together.texts([e.local for e in d.edges])
     local_derivatives = [_edge(e, local) for e, local in zip(d.edges, locals_, strict=True)]
     result = _result(d.result, together)
+    defined = together.definitions
+    in_text = _Face(plain, shown, ": ", defined)
+    in_latex = _Face(notation, in_plane, r": \quad ", defined)
+    steps = [_step(step, in_text, in_latex) for step in d.steps]
+    if verification is not None:
+        steps.append(_verify_step(verification))
     return {
         "schema": SCHEMA,
         "input": d.program.source,
@@ -156,16 +160,20 @@ Draw = Callable[[Shown], str]
 
 
 class _Face(NamedTuple):
-    """How the lines of steps are written: in the language, in LaTeX."""
+    """How the lines of steps are written: in the language, in LaTeX; some names are `defined`."""
 
     notation: Notation
     draw: Draw
     colon: str
+    defined: Container[str]
 
     def write(self, row: Row) -> str:
         """A line, with the shared parts in it before it."""
         shared = self.notation.definitions(row.right, again=True)
-        parts = [Row(symbol(name, part.shape), (part,)) for name, part in shared]
+        parts = [
+            Row(symbol(name, part.shape), (part,))
+            for name, part in shared if name not in self.defined
+        ]  # fmt: skip
         return "; ".join([self._joined(part) for part in [*parts, row]])
 
     def _joined(self, row: Row) -> str:
@@ -175,15 +183,33 @@ class _Face(NamedTuple):
         return self.draw(row.left) + (self.colon if isinstance(row.left, Chain) else " = ") + right
 
 
-def _once(draw: Draw) -> Draw:
-    """The same, which draws an expression once; the document has them all anyway."""
-    known: dict[Shown, str] = {}
+def _laid() -> Callable[[Shown], Written]:
+    """Layouts; that of a formula which comes again soon, for another face, is still there."""
+    known: dict[int, tuple[Shown, Written]] = {}
+
+    def lay(formula: Shown) -> Written:
+        found = known.get(id(formula))
+        if found is None:
+            if len(known) > _FEW:
+                known.clear()
+            found = known[id(formula)] = formula, written(formula)
+        return found[1]
+
+    return lay
+
+
+_FEW = 32
+
+
+def _once(lay: Callable[[Shown], Written], draw: Callable[[Written], str]) -> Draw:
+    """Formulas drawn, expressions only once: the document has them all anyway."""
+    known: dict[Expr, str] = {}
 
     def drawn(formula: Shown) -> str:
         if not isinstance(formula, Expr):
-            return draw(formula)
+            return draw(lay(formula))
         if formula not in known:
-            known[formula] = draw(formula)
+            known[formula] = draw(lay(formula))
         return known[formula]
 
     return drawn

@@ -18,7 +18,7 @@ from chainrule.render.boxes import (
     emit,
     split_name,
 )
-from chainrule.render.layout import written
+from chainrule.render.layout import Written, written
 
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%",
@@ -35,9 +35,14 @@ def latex(formula: Formula | Label) -> str:
     >>> print(latex(2 * x * (x + 1) / t**2))
     \frac{2 x \left(x + 1\right)}{\theta_{1}^{2}}
     """
-    definitions, box = written(formula)
-    statements = [f"{name(part)} = {write(shown)}; " for part, shown in definitions]
-    return "".join([*statements, write(box)])
+    return statements(written(formula))
+
+
+def statements(laid: Written) -> str:
+    """The same of a formula that is laid out."""
+    definitions, box = laid
+    parts = [f"{name(part)} = {write(shown)}; " for part, shown in definitions]
+    return "".join([*parts, write(box)])
 
 
 @lru_cache(maxsize=4096)
@@ -92,6 +97,7 @@ _WORDS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
 def words(text: str) -> str:
     r"""Words, as they can stand in text: every character that LaTeX acts on is escaped.
 

@@ -20,7 +20,7 @@ from chainrule.render.blocks import (
     Table,
 )
 from chainrule.render.boxes import Box
-from chainrule.render.breaking import lines, width
+from chainrule.render.breaking import fitted, lines, width
 from chainrule.render.latex import latex, words, write
 from chainrule.render.layout import layout
 
@@ -175,14 +175,14 @@ def _table(block: Equations) -> str:
     widths: list[float] = [len(name) / 2 for name in names]
     for row, (left, right) in zip(block.rows, cells, strict=True):
         if block.header[1]:
-            broken = [lines(left, first), lines(right, room - first)]
+            broken = [fitted(left, first), fitted(right, room - first)]
         else:
-            broken = [lines(Box("row", (left, Box("sign", (), " = "), right)), room)]
-        if max(map(len, broken)) > _TALLEST:
+            broken = [fitted(Box("row", (left, Box("sign", (), " = "), right)), room)]
+        if max(len(cell) for cell, _ in broken) > _TALLEST:
             return _equations(block)
-        for k, cell in enumerate(broken):
-            widths[k] = max(widths[k], max(map(width, cell)) + 1.5 * (len(cell) > 1))
-        shown = [_aligned(cell) for cell in broken]
+        for k, (cell, wide) in enumerate(broken):
+            widths[k] = max(widths[k], wide + 1.5 * (len(cell) > 1))
+        shown = [_aligned(cell) for cell, _ in broken]
         if block.header[2]:
             notes = _note(row._replace(number=""), "", _REASON + 6.0)
             shown.append(", ".join(note for note, _ in notes))

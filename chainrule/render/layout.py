@@ -55,28 +55,46 @@ def layout(formula: Formula | Label, explicit: bool = False) -> Box:
     if isinstance(formula, Label):
         return formula.box
     if isinstance(formula, Expr):
-        return _expressions(topological([formula]), explicit)[formula]
+        return _expressions(_below([formula]), explicit)[formula]
     parts, expressions = _parts(formula)
-    return _assembled(parts, topological(expressions), explicit)
+    return _assembled(parts, _below(expressions), explicit)
 
 
-def written(formula: Formula | Label, explicit: bool = False) -> tuple[list[tuple[str, Box]], Box]:
+Written = tuple[list[tuple[str, Box]], Box]
+"""Named parts, and the layout of what is made of them."""
+
+
+def written(formula: Formula | Label, explicit: bool = False) -> Written:
     """The layout of a formula that stands alone; where it is long, its parts with names first."""
     if isinstance(formula, Label):
         return [], formula.box
     if isinstance(formula, Expr):
         if formula.op is None:
             return [], _atom(formula)
-        nodes = topological([formula])
+        nodes = _below([formula])
         if not beyond(nodes, [formula], LIMIT):
             return [], _expressions(nodes, explicit)[formula]
+    elif not inside(formula):
+        return [], composite(formula, [])
     else:
         parts, expressions = _parts(formula)
-        nodes = topological(expressions)
+        nodes = _below(expressions)
         if not beyond(nodes, expressions, LIMIT):
             return [], _assembled(parts, nodes, explicit)
     definitions, shown = shortened(formula)
     return [(name, layout(part, explicit)) for name, part in definitions], layout(shown, explicit)
+
+
+def _below(roots: list[Expr]) -> list[Expr]:
+    """The nodes below the roots, arguments before users; most formulas are an operation or two."""
+    order: list[Expr] = []
+    for root in roots:
+        for argument in root.args:
+            if argument.op is not None:
+                return topological(roots)
+        order += root.args
+        order.append(root)
+    return order
 
 
 _Parts = list[tuple[Formula, int]]

@@ -6,6 +6,7 @@ W3C, *MathML Core* (2025). Rows are not wrapped, so that a long sum is no deep t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from operator import attrgetter
 
 from chainrule.core.greek import GREEK_LETTERS
@@ -45,7 +46,12 @@ def mathml(box: Box) -> str:
     >>> print(mathml(layout(symbol("x1"))))
     <math><msub><mi>x</mi><mn>1</mn></msub></math>
     """
-    tall = _tall(box)
+    order = [box]
+    for current in order:
+        order += current.parts
+    if _BRACKETED.isdisjoint([part.kind for part in order]):
+        return f"<math>{emit(box, _DRAWS)}</math>"
+    tall = _tall(order)
 
     def bracketed(part: Box) -> Drawn:
         shown = _DRAWS[part.kind](part)
@@ -65,23 +71,12 @@ _LOW = '<mo stretchy="false" fence'
 _STOREYED = frozenset(["fraction", "derivative", "matrix", "cases", "lines", "root"])
 
 
-def _tall(box: Box) -> set[int]:
-    """The boxes (by id) that are higher than a line with an exponent."""
-    order: list[Box] = []
-    seen: set[int] = set()
-    stack = [(box, False)]
-    while stack:
-        current, left = stack.pop()
-        if left:
-            order.append(current)
-        elif id(current) not in seen:
-            seen.add(id(current))
-            stack.append((current, True))
-            stack.extend((part, False) for part in current.parts)
+def _tall(order: list[Box]) -> set[int]:
+    """The boxes (by id) that are higher than a line with an exponent; `order` is top down."""
     tall: set[int] = set()
-    for current in order:
-        inside = current.parts[1:] if current.kind == "either" else current.parts
-        if current.kind in _STOREYED or any(id(part) in tall for part in inside):
+    for current in reversed(order):
+        within = current.parts[1:] if current.kind == "either" else current.parts
+        if current.kind in _STOREYED or not tall.isdisjoint(map(id, within)):
             tall.add(id(current))
     return tall
 
@@ -109,6 +104,7 @@ def _name(box: Box, above: Sequence[Box | str] = ()) -> tuple[Box | str, ...]:
     return ("<msub>", *shown, below, "</msub>") if index else shown
 
 
+@lru_cache(maxsize=4096)
 def _letters(text: str, bold: bool = False) -> str:
     shown = _GREEK_SIGNS.get(text, text)
     if bold:

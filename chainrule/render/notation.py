@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from chainrule.core.expr import Expr, Sym, apply, free_symbols, substitute, symbol, topological
+from chainrule.core.expr import Expr, Sym, apply, free_symbols, substitute, symbol
 from chainrule.core.ops import lookup
 from chainrule.core.shape import Shape
 from chainrule.derivation.simplify import overlapping
@@ -227,17 +227,22 @@ class Notation:
         self, formulas: Iterable[Formula], again: bool = False
     ) -> list[tuple[str, Expr]]:
         """The named parts below these formulas; those asked for before only `again`."""
-        found: dict[str, Expr] = {}
         if not self._parts:
             return []
+        found: dict[str, Expr] = {}
         stack = [e for f in formulas for e in leaves(f) if e in self._shortened]
+        seen = set(stack)
         while stack:
-            for node in topological([stack.pop()]):
-                if not isinstance(node, Sym) or node.name not in self._parts:
-                    continue
-                if node.name not in found and (again or node.name not in self._told):
-                    found[node.name] = self._parts[node.name]
-                    stack.append(found[node.name])
+            node = stack.pop()
+            below = node.args
+            name = node.name if isinstance(node, Sym) else ""
+            if name in self._parts and (again or name not in self._told):
+                found[name] = self._parts[name]
+                below = (found[name],)
+            for part in below:
+                if part not in seen:
+                    seen.add(part)
+                    stack.append(part)
         self._told.update(found)
         return sorted(found.items(), key=lambda item: int(item[0].lstrip("t")))
 

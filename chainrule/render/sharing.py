@@ -140,7 +140,11 @@ def measure(roots: Sequence[Expr], limit: int = LIMIT) -> tuple[dict[Expr, int],
 
 def _storey(node: Expr, depth: Mapping[Expr, int]) -> int:
     """The number of storeys, given those of the arguments."""
-    return max([depth[a] + _encloses(node, i) for i, a in enumerate(node.args)], default=0)
+    most = 0
+    for i, argument in enumerate(node.args):
+        if argument.op is not None:
+            most = max(most, depth[argument] + _encloses(node, i))
+    return most
 
 
 def _encloses(node: Expr, slot: int) -> bool:
@@ -179,6 +183,8 @@ def leaves(formula: Formula) -> list[Expr]:
     """The expressions in a formula, each once."""
     if isinstance(formula, Expr):
         return [formula]
+    if isinstance(formula, Partial):
+        return []
     found: dict[Expr, None] = {}
     stack: list[Formula] = [formula]
     while stack:

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from chainrule.derivation.steps import Formula
 from chainrule.render.boxes import Box, Drawn, Draws, Label, between, emit
-from chainrule.render.layout import written
+from chainrule.render.layout import Written, written
 
 _SIGNS = {" <= ": " ≤ ", " >= ": " ≥ ", " != ": " ≠ "}
 
@@ -23,14 +23,26 @@ def text(formula: Formula | Label, explicit: bool = False, signs: bool = False) 
     >>> text((x - (y - 2)) ** 2 / (-x))
     '-(x - (y - 2))^2/x'
     """
+    return statements(written(formula, explicit), signs)
+
+
+def statements(laid: Written, signs: bool = False) -> str:
+    """The same of a formula that is laid out."""
+    definitions, box = laid
     draws = _WITH_SIGNS if signs else _DRAWS
-    definitions, box = written(formula, explicit)
-    statements = [f"{name} = {emit(part, draws)}; " for name, part in definitions]
-    return "".join([*statements, emit(box, draws)])
+    parts = [f"{name} = {emit(part, draws)}; " for name, part in definitions]
+    return "".join([*parts, emit(box, draws)])
 
 
 def _call(box: Box) -> Drawn:
     return (box.text, "(", *between(box.parts, ", "), ")")
+
+
+def _derivative(box: Box, sign: str) -> Drawn:
+    above, below = box.parts
+    if above.parts or below.parts:
+        return (sign, above, f"/{sign}", below)
+    return f"{sign}{above.text}/{sign}{below.text}"
 
 
 def _cases(box: Box) -> Drawn:
@@ -70,12 +82,12 @@ _DRAWS: Draws = {
     "applied": lambda box: (
         box.parts[0], box.text, "(", *between(box.parts[1:], ", "), ")",
     ),
-    "derivative": lambda box: ("d", box.parts[0], "/d", box.parts[1]),
+    "derivative": lambda box: _derivative(box, "d"),
     "cases": _cases,
     "matrix": _matrix,
 }  # fmt: skip
 _WITH_SIGNS: Draws = {
     **_DRAWS,
     "sign": lambda box: _SIGNS.get(box.text, box.text),
-    "derivative": lambda box: (box.text, box.parts[0], f"/{box.text}", box.parts[1]),
+    "derivative": lambda box: _derivative(box, box.text),
 }

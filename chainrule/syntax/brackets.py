@@ -336,6 +336,13 @@ class Brackets:
         self.out.append(token)
         self.ended = token.kind == "END"
 
+    def separate(self, token: Token) -> None:
+        """Hand on a word between two expressions, or `otherwise`, after one."""
+        self.close_unseen(token)
+        self.new_product()
+        self.out.append(token)
+        self.ended = token.kind == "OTHERWISE"
+
     def is_bar_open(self, kind: str = "BAR_OPEN") -> bool:
         """Whether a bar can close here."""
         return self.seen[-1].kind == kind and self.ended

@@ -1,23 +1,16 @@
-"""Expressions from productions: each action of the grammar builds one node, as typed.
-
-Two things in the text are not seen in the node: brackets round a number or round `e`. They
-matter to the action above (`-2` is a number, `-(2)` a negative; `1/2` a fraction, `(1)/2` a
-quotient; `e^x` an exponential, `(e)^x` a power), so the value between is a `Bracketed`.
-"""
+"""Expressions from productions: each action of the grammar builds one node, as typed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
-from math import gcd
-from typing import Any, NamedTuple
+from typing import Any
 
-from chainrule.core.arithmetic import ADD, DIV, EXP, MUL, NEG, PI, POW, SUB, E
+from chainrule.core.arithmetic import ADD, EXP, MUL, NEG, PI, POW, SUB, E
 from chainrule.core.errors import ParseError, ShapeError, Span, UnsupportedError
-from chainrule.core.expr import Const, Expr, Sym, apply, const, symbol
+from chainrule.core.expr import Const, Expr, Sym, apply, symbol
 from chainrule.core.ops import Operator, lookup
 from chainrule.core.table.abstract import AbstractOperator
-from chainrule.core.table.elementary import CBRT, SQRT
+from chainrule.core.table.elementary import SQRT
 from chainrule.core.table.piecewise import ABS, CEIL, FLOOR, PIECEWISE
 from chainrule.syntax import arrays
 from chainrule.syntax.calls import Function, call
@@ -25,72 +18,20 @@ from chainrule.syntax.lalr import Words
 from chainrule.syntax.latex_words import INVERSE_TRANSPOSE
 from chainrule.syntax.lexer import Token
 from chainrule.syntax.notices import Doubts
+from chainrule.syntax.numbers import divide, indexed_root, negate, number, script_number
+from chainrule.syntax.parsed import (
+    Barred,
+    Bracketed,
+    Case,
+    Entrywise,
+    Squared,
+    Statement,
+    Type,
+    opened,
+)
 from chainrule.syntax.scope import Scope
 
 _SIGNS = {"≤": "<=", "≥": ">=", "≠": "!=", "<>": "!="}
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
-
-
-class Bracketed:
-    """A number or `e` that stands in brackets."""
-
-    __slots__ = ("node",)
-
-    def __init__(self, node: Expr) -> None:
-        self.node = node
-
-
-class Barred(Bracketed):
-    """An array between bars: between two on each side it is a norm."""
-
-
-class Entrywise(Bracketed):
-    """A product or quotient entry by entry, not in brackets: in LaTeX it ends at an array."""
-
-
-class Squared(Bracketed):
-    """What stands in square brackets that are no index."""
-
-
-class Case(NamedTuple):
-    """A branch of a piecewise function; without a condition it is what holds otherwise."""
-
-    value: Expr
-    condition: Expr | None
-
-
-class Type(NamedTuple):
-    """What a declaration says after the colon."""
-
-    word: str
-    span: Span
-    items: tuple[Any, ...] = ()
-    result: Any = None
-
-
-class Statement(NamedTuple):
-    """A statement that is read."""
-
-    kind: str
-    values: tuple[Expr, ...] = ()
-    vector: bool = False
-    derivative: Token | None = None
-    declared: tuple[tuple[Token, Type | None], ...] = ()
-
-
-def number(text: str) -> Const:
-    """The exact number of a literal."""
-    if text.isdigit():
-        return const(int(text))
-    mantissa, _, exponent = text.lower().partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    scale = int(exponent or 0) - len(fraction)
-    digits = int(whole + fraction or "0")
-    return const(Fraction(digits) * Fraction(10) ** scale, decimal=True)
-
-
-def _open(value: Expr | Bracketed) -> Expr:
-    return value.node if isinstance(value, Bracketed) else value
 
 
 def _binary(row: Operator) -> Callable[..., Expr]:
@@ -102,35 +43,9 @@ def _binary(row: Operator) -> Callable[..., Expr]:
     return build
 
 
-def _negate(sign: Token, value: Any) -> Expr:
-    if isinstance(value, Const) and value.value >= 0:
-        return const(-value.value, value.decimal)
-    return apply(NEG, _open(value))
-
-
-def _divide(a: Any, sign: Token, b: Any) -> Expr:
-    if isinstance(a, Const) and isinstance(b, Const) and _is_fraction(a, b):
-        return const(Fraction(a.value, b.value))
-    return apply(DIV, _open(a), _open(b))
-
-
-def _is_fraction(a: Const, b: Const) -> bool:
-    return (
-        isinstance(a.value, int)
-        and isinstance(b.value, int)
-        and not (a.decimal or b.decimal)
-        and b.value > 1
-        and gcd(a.value, b.value) == 1
-    )
-
-
-def _script_number(token: Token) -> Expr:
-    return symbol("n") if token.text == "ⁿ" else const(int(token.text.translate(_SUPERSCRIPTS)))
-
-
 def _group(opening: Token, value: Any, closing: Token) -> Any:
     if opening.text == "[":
-        return Squared(_open(value))
+        return Squared(opened(value))
     if isinstance(value, Entrywise):
         return value.node
     if isinstance(value, Const) or getattr(value, "op", None) is E:
@@ -139,7 +54,7 @@ def _group(opening: Token, value: Any, closing: Token) -> Any:
 
 
 def _compare(a: Any, sign: Token, b: Any) -> Expr:
-    return apply(lookup(_SIGNS.get(sign.text, sign.text)), _open(a), _open(b))
+    return apply(lookup(_SIGNS.get(sign.text, sign.text)), opened(a), opened(b))
 
 
 def _first(value: Any) -> list[Any]:
@@ -158,22 +73,6 @@ def _piecewise(opening: Token, cases: list[Case], closing: Token) -> Any:
     for case in cases:
         args += (case.value,) if case.condition is None else (case.value, case.condition)
     return cases if any(c.condition is None for c in cases[:-1]) else apply(PIECEWISE, *args)
-
-
-def _indexed_root(opening: Token, index: Any, of: Token, value: Any, end: Token) -> Expr:
-    index = _open(index)
-    if index is const(3):
-        return apply(CBRT, _open(value))
-    if index is const(2):
-        return apply(SQRT, _open(value))
-    if (
-        isinstance(index, Const)
-        and isinstance(index.value, int)
-        and not index.decimal
-        and index.value > 1
-    ):
-        return apply(POW, _open(value), const(Fraction(1, index.value)))
-    return apply(POW, _open(value), apply(DIV, const(1), index))
 
 
 class Building:
@@ -203,12 +102,12 @@ class Building:
             "absolute": self._absolute,
             "norm": self._norm,
             "part": lambda value, o, places, c: arrays.part(
-                _open(value), [_open(p) for p in places], self.scope
+                opened(value), [opened(p) for p in places], self.scope
             ),
         }
 
     def _vector(self, opening: Token, values: list[Any], closing: Token) -> Statement:
-        entries = tuple(map(_open, values))
+        entries = tuple(map(opened, values))
         if not self.listing and (array := [e.shape for e in entries if e.shape]):
             alone = "leave the brackets out"
             raise ShapeError(
@@ -224,11 +123,11 @@ class Building:
         return symbol(token.text, self.scope.shapes.get(token.text, ()))
 
     def _multiply(self, a: Any, sign: Token, b: Any) -> Expr:
-        a, b = _open(a), _open(b)
+        a, b = opened(a), opened(b)
         return arrays.times(a, sign, b, self.scope) if a.shape and b.shape else apply(MUL, a, b)
 
     def _juxtapose(self, a: Any, sign: Token, b: Any) -> Any:
-        left, right = _open(a), _open(b)
+        left, right = opened(a), opened(b)
         if not left.shape:
             return apply(MUL, left, right)
         if isinstance(b, Squared) and not right.shape:
@@ -247,15 +146,15 @@ class Building:
         return arrays.side_by_side(left, right, self.scope)
 
     def _hadamard(self, a: Any, sign: Token, b: Any) -> Any:
-        return self._entrywise(arrays.hadamard(_open(a), sign, _open(b), self.scope))
+        return self._entrywise(arrays.hadamard(opened(a), sign, opened(b), self.scope))
 
     def _quotient(self, a: Any, sign: Token, b: Any) -> Any:
-        if self.scope.latex and sign.kind != "DOT_SLASH" and arrays.is_square(_open(b)):
+        if self.scope.latex and sign.kind != "DOT_SLASH" and arrays.is_square(opened(b)):
             raise ParseError(
                 "a square matrix below a fraction bar: the inverse, or each entry?",
                 hint=r"for the inverse write X^{-1}, entry by entry 1 \oslash X",
             )
-        node = _divide(a, sign, b)
+        node = divide(a, sign, b)
         return self._entrywise(node) if sign.kind == "DOT_SLASH" else node
 
     def _entrywise(self, node: Expr) -> Any:
@@ -263,7 +162,7 @@ class Building:
 
     def _power(self, a: Any, *rest: Any) -> Expr:
         """`a^b`, or `a²`: the rest is a sign and an exponent, or both in one."""
-        base, exponent = _open(a), _open(rest[1]) if len(rest) > 1 else _script_number(rest[0])
+        base, exponent = opened(a), opened(rest[1]) if len(rest) > 1 else script_number(rest[0])
         if base.shape or exponent.shape:
             return self._power_of_array(a, base, exponent, 1 + len(rest))
         if base.op is E and base is a:
@@ -305,7 +204,7 @@ class Building:
         return apply(POW, base, exponent)
 
     def _absolute(self, opening: Token, value: Any, closing: Token) -> Any:
-        node = _open(value)
+        node = opened(value)
         if not node.shape:
             return apply(ABS, node)
         source = self.scope.source
@@ -323,7 +222,7 @@ class Building:
                 self.scope.source,
                 "there is the Euclidean norm, of a matrix the Frobenius norm: ‖x‖",
             )
-        return apply(arrays.NORM, _open(value))
+        return apply(arrays.NORM, opened(value))
 
     def _between(self, a: Any, first: Token, b: Any, second: Token, c: Any) -> Expr:
         """`0 < x <= 1`: 1 where both hold."""
@@ -349,7 +248,7 @@ class Building:
 
     def _call(self, head: Function, opening: Token, arguments: list[Any], closing: Token) -> Expr:
         keywords = [a for a in arguments if isinstance(a, arrays.Keyword)]
-        args = [_open(a) for a in arguments if not isinstance(a, arrays.Keyword)]
+        args = [opened(a) for a in arguments if not isinstance(a, arrays.Keyword)]
         node = call(head, args, keywords, self.scope)
         if node.op is EXP and self.scope.latex and arrays.is_square(node):
             (first, _), *_, (_, after) = self.words.children(4)
@@ -372,7 +271,7 @@ class Building:
 
 def _transpose(value: Any, sign: Token) -> Expr:
     primes = sum({"″": 2, "‴": 3}.get(c, 1) for c in sign.text) if sign.kind == "PRIME" else 1
-    value = _open(value)
+    value = opened(value)
     if sign.text == INVERSE_TRANSPOSE:
         value = apply(arrays.INVERSE, value)
     return arrays.transposed(value, primes)
@@ -381,7 +280,7 @@ def _transpose(value: Any, sign: Token) -> Expr:
 def _range(*children: Any) -> arrays.Range:
     """`a:b`, with either end left out."""
     colon = next(i for i, c in enumerate(children) if isinstance(c, Token))
-    ends = [_open(c) for c in children if not isinstance(c, Token)]
+    ends = [opened(c) for c in children if not isinstance(c, Token)]
     low = ends[0] if colon else None
     return arrays.Range(low, ends[-1] if colon < len(children) - 1 else None)
 
@@ -394,7 +293,7 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "derivative": lambda by, output: output._replace(derivative=by),
     "bare": lambda output: output,
     "statement": lambda declared: Statement("declaration", declared=tuple(declared)),
-    "scalar": lambda value: Statement("value", (_open(value),)),
+    "scalar": lambda value: Statement("value", (opened(value),)),
     "of_the_next_type": lambda word: (word, None),
     "of_type": lambda word, colon, type_: (word, type_),
     "plain_type": lambda word: Type(word.text, word.span),
@@ -410,23 +309,23 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "add": _binary(ADD),
     "subtract": _binary(SUB),
     "matmul": _binary(arrays.MATMUL),
-    "negate": _negate,
+    "negate": negate,
     "same": lambda sign, value: value,
     "raise_entries": _binary(POW),
     "transpose": _transpose,
-    "keyword": lambda token, equals, value: arrays.Keyword(token, _open(value)),
+    "keyword": lambda token, equals, value: arrays.Keyword(token, opened(value)),
     "range": _range,
     "number": lambda token: number(token.text),
     "group": _group,
     "braced": lambda o, value, c: value.node if isinstance(value, Entrywise) else value,
-    "floor": lambda o, value, c: apply(FLOOR, _open(value)),
-    "ceil": lambda o, value, c: apply(CEIL, _open(value)),
-    "root": lambda o, value, c: apply(SQRT, _open(value)),
-    "indexed_root": _indexed_root,
+    "floor": lambda o, value, c: apply(FLOOR, opened(value)),
+    "ceil": lambda o, value, c: apply(CEIL, opened(value)),
+    "root": lambda o, value, c: apply(SQRT, opened(value)),
+    "indexed_root": indexed_root,
     "head": lambda token: Function(token),
     "head_primed": lambda token, primes: Function(token, primes=len(primes.text)),
     "head_raised": lambda token, sign, exponent: Function(token, exponent=tuple(exponent)),
-    "head_superscript": lambda token, script: Function(token, exponent=(_script_number(script),)),
+    "head_superscript": lambda token, script: Function(token, exponent=(script_number(script),)),
     "head_indexed": lambda token, sign, index: Function(token, base=index[0]),
     "head_indexed_raised": lambda token, s, index, p, exponent: Function(
         token, 0, tuple(exponent), index[0]
@@ -434,11 +333,11 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "head_raised_indexed": lambda token, p, exponent, s, index: Function(
         token, 0, tuple(exponent), index[0]
     ),
-    "negative_script": lambda sign, value: [_negate(sign, value)],
-    "scripts": lambda o, values, c: [_open(v) for v in values],
-    "another_default": lambda cases, word, value: [*cases, Case(_open(value), None)],
-    "branch": lambda value, word, condition: Case(_open(value), _open(condition)),
+    "negative_script": lambda sign, value: [negate(sign, value)],
+    "scripts": lambda o, values, c: [opened(v) for v in values],
+    "another_default": lambda cases, word, value: [*cases, Case(opened(value), None)],
+    "branch": lambda value, word, condition: Case(opened(value), opened(condition)),
     "default": lambda *values: Case(
-        next(_open(v) for v in values if not isinstance(v, Token)), None
+        next(opened(v) for v in values if not isinstance(v, Token)), None
     ),
 }

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from chainrule.core.errors import ParseError, UnsupportedError
 from chainrule.core.shape import LARGEST, Dim, Shape
-from chainrule.syntax.building import Type
 from chainrule.syntax.lexer import Token
 from chainrule.syntax.names import canonical
+from chainrule.syntax.parsed import Type
 from chainrule.syntax.scope import Scope
 
 _RANKS = {"scalar": (0,), "vector": (1,), "matrix": (2,), "()": (1, 2)}

@@ -350,7 +350,7 @@ def _equations(tokens: Sequence[Token]) -> Sequence[Token]:
 
 # side by side, as LETTER in the grammar
 _LETTERS = re.compile(
-    "[A-Za-zΓΔΘΛΞΠΣΦΨΩα-ξπ-ωϑϕϵϱ\u2126\u00b5\u2206]{1,%d}" % (2 + max(map(len, FUNCTIONS)))
+    f"[A-Za-zΓΔΘΛΞΠΣΦΨΩα-ξπ-ωϑϕϵϱ\u2126\u00b5\u2206]{{1,{2 + max(map(len, FUNCTIONS))}}}"
 )
 
 

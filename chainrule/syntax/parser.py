@@ -22,7 +22,7 @@ from chainrule.core.program import Program, Signature
 from chainrule.core.shape import Shape
 from chainrule.syntax import latex as typeset
 from chainrule.syntax import mistakes
-from chainrule.syntax.building import Building, Statement
+from chainrule.syntax.building import Building
 from chainrule.syntax.declarations import declare
 from chainrule.syntax.heads import Head, head, is_declaration, leibniz
 from chainrule.syntax.lalr import Unexpected, Words, run
@@ -37,6 +37,7 @@ from chainrule.syntax.misfits import located
 from chainrule.syntax.names import canonical
 from chainrule.syntax.names import canonical_name as canonical_name
 from chainrule.syntax.notices import Doubts
+from chainrule.syntax.parsed import Statement
 from chainrule.syntax.reading import read
 from chainrule.syntax.scope import Scope
 from chainrule.syntax.survey import surveyed, surveyed_together

@@ -12,7 +12,6 @@ from chainrule.core.errors import (
 )
 from chainrule.core.program import Signature
 from chainrule.core.shape import Shape, dimension_names
-from chainrule.syntax import mistakes
 from chainrule.syntax.lexer import Token, short
 from chainrule.syntax.names import (
     CONSTANTS,
@@ -24,7 +23,7 @@ from chainrule.syntax.names import (
     is_function_letter,
     needs_no_declaration,
 )
-
+from chainrule.syntax.spelling import unknown_name
 
 _DEPENDING = RESERVED | CONSTANTS | {"gamma", "Gamma"}  # words that are told by their neighbours
 
@@ -170,7 +169,7 @@ class Scope:
                 token, f"`{token.text}` belongs inside braces", "cases are written {-x if x < 0, x}"
             )
         if not self.knows(name) and not needs_no_declaration(name):
-            raise mistakes.unknown_name(token, self.source, self.knows)
+            raise unknown_name(token, self.source, self.knows)
         self._used.add(name)
         return name
 

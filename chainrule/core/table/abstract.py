@@ -120,8 +120,6 @@ def _row_of_arrays(
         return full
 
     def map_of(slot: int) -> Any:
-        raised = tuple(k + (i == slot) for i, k in enumerate(orders))
-
         def local(node: Apply, *args: Expr) -> LinMap:
             domain = args[slot].shape
             if len(full) + len(domain) > 2:
@@ -129,6 +127,7 @@ def _row_of_arrays(
                     f"the derivative of `{name}` has {len(full) + len(domain)} axes",
                     hint="functions of vectors have a first derivative, of a scalar value a second",
                 )
+            raised = tuple(k + (i == slot) for i, k in enumerate(orders))
             slope = apply(function(name, len(shapes), raised, shapes, result), *args)
             if not full:
                 return Inner(domain, (), slope) if domain else Scale((), (), slope)
@@ -151,8 +150,11 @@ def _row_of_arrays(
 
 def _row(name: str, arity: int, orders: tuple[int, ...]) -> AbstractOperator:
     def partial(slot: int) -> Any:
-        raised = tuple(k + (i == slot) for i, k in enumerate(orders))
-        return lambda node, *args: apply(function(name, arity, raised), *args)
+        def local(node: Apply, *args: Expr) -> Expr:
+            raised = tuple(k + (i == slot) for i, k in enumerate(orders))
+            return apply(function(name, arity, raised), *args)
+
+        return local
 
     return AbstractOperator(
         name, (arity, arity), tuple(partial(i) for i in range(arity)),
