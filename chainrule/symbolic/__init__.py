@@ -28,13 +28,12 @@ The same holds of vectors and matrices; `@`, `.T` and the table's functions of a
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 import chainrule.core.table  # noqa: F401 - registers the rows
 from chainrule.core import accumulate, arithmetic, arrays, ops
+from chainrule.core.collector import paused
 from chainrule.core.errors import ArityError, ShapeError, UsageError
 from chainrule.core.expr import (
     ONE,
@@ -80,7 +79,7 @@ def gradient(y: Expr, xs: Sequence[Expr]) -> list[Expr]:
         raise ShapeError(
             "a gradient is of a scalar", shapes=(y.shape,), hint="jacobian, jvp or vjp of an array"
         )
-    with _collector_paused():
+    with paused():
         return _pull([y], [ONE], xs)
 
 
@@ -125,7 +124,7 @@ def jacobian(
     Raises:
         UnsupportedError: by or of a matrix; `jvp` and `vjp` give the action of the derivative.
     """
-    with _collector_paused():
+    with paused():
         entries = _entries([lift(y) for y in ys], xs)
         return entries if sparse else _dense(entries, ys, xs)
 
@@ -136,7 +135,7 @@ def hessian(y: Expr, xs: Sequence[Expr], sparse: Literal[False] = False) -> Dens
 def hessian(y: Expr, xs: Sequence[Expr], sparse: Literal[True]) -> Sparse: ...
 def hessian(y: Expr, xs: Sequence[Expr], sparse: bool = False) -> Dense | Sparse:
     """The second derivatives of `y`: the Jacobian of its gradient, its sparsity found."""
-    with _collector_paused():
+    with paused():
         entries = _entries(gradient(y, xs), xs)
         return entries if sparse else _dense(entries, xs, xs)
 
@@ -174,13 +173,13 @@ def _dense(entries: Sparse, ys: Sequence[Expr | Number], xs: Sequence[Expr]) -> 
 
 def jvp(ys: Sequence[Expr], xs: Sequence[Expr], direction: Sequence[Expr | Number]) -> list[Expr]:
     """The Jacobian times a direction, without the Jacobian: one forward sweep."""
-    with _collector_paused():
+    with paused():
         return _push(ys, dict(zip(xs, map(lift, direction), strict=True)))
 
 
 def vjp(ys: Sequence[Expr], xs: Sequence[Expr], weights: Sequence[Expr | Number]) -> list[Expr]:
     """Weights times the Jacobian, without the Jacobian: one backward sweep."""
-    with _collector_paused():
+    with paused():
         return _pull(ys, [lift(w) for w in weights], xs)
 
 
@@ -193,18 +192,6 @@ def count_operations(ys: Expr | Iterable[Expr | Number] | Mapping[Any, Expr]) ->
         ys = [ys]
     roots = ys.values() if isinstance(ys, Mapping) else ys
     return sum(len(node.args) > 0 for node in topological(map(lift, roots)))
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """New nodes stay: looking for garbage among them would take as long as making them."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 _FOLDING: dict[str, Callable[..., Expr]] = {
