@@ -39,7 +39,7 @@ _POINTS = 5
 _COMFORT = 60_000  # node evaluations; beyond this, fewer points
 _LARGE = 250_000  # about three seconds; beyond this, at one point along the graph
 _TRIES = 12  # at least, to find a point
-_SECONDS = 20.0  # unless somebody says how long
+_SECONDS = 30.0  # unless somebody says how long
 _PRECISE = 40  # times the step: 850 digits, where 50 may round away what matters
 _PATIENCE = 8  # points where differences do not settle
 
@@ -92,7 +92,7 @@ def compare(
         points: how many to compare at where the work stays within bounds; up to three times
             as many where that takes to see both sides of kinks.
         first: a point to try first, if it has a value for each name.
-        deadline: when to stop, as `time.perf_counter` tells it; by default in 20 seconds.
+        deadline: when to stop, as `time.perf_counter` tells it; by default in 30 seconds.
 
     >>> from chainrule.core.expr import ONE, symbol
     >>> x = symbol("x")
