@@ -237,6 +237,9 @@ def _by_variable(d: Data, numbers: list[float]) -> dict[str, Any]:
     return {v: matrix[:, j].copy() for j, v in enumerate(d.variables)}
 
 
+_MOST_PATHS = 10_000  # nobody reads more, and each is a step
+
+
 def derive(
     source: Source,
     wrt: Names = (),
@@ -270,7 +273,7 @@ def derive(
         layout: `numerator` (rows are outputs) or `denominator`.
         jvp: a component for each variable: the directional derivative.
         vjp: a weight for each output: the gradient of the weighted sum.
-        max_paths: list at most so many paths.
+        max_paths: list at most so many paths (and no more than 10,000).
         verify: `symbolic` (SymPy and numbers), `numeric`, or `off`.
         strict: make every ambiguous reading an error.
         latex_input: read the text as LaTeX; None: where it has a backslash.
@@ -285,6 +288,10 @@ def derive(
     """
     seconds = seconds_of(timeout)
     deadline = float("inf") if seconds is None else perf_counter() + seconds
+    if max_paths is not None:
+        if max_paths < 0:
+            raise UsageError(f"{max_paths} paths", hint="give a whole number, 0 for none")
+        max_paths = min(max_paths, _MOST_PATHS)
     program = program_of(source, latex_input, strict)
     point = point_of(at, program)
     try:

@@ -96,14 +96,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     try:
-        return _COMMANDS[args.command](args)
+        code = _COMMANDS[args.command](args)
+        sys.stdout.flush()
+        return code
     except chainrule.ChainruleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        # The reader has gone (`| head`): nobody is left to tell.
+    except OSError as error:  # of the output; files have errors of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):  # `| head`: nobody is left to tell
+            return 0
+        print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 
@@ -222,22 +226,27 @@ def _add_network(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _guarded(arguments: list[str]) -> list[str]:
-    """Values and expressions may begin with a minus: `derive -x^2 --vjp -1,2`."""
+    """Values and expressions may begin with a minus: `derive -x^2 --vjp -1,2`, `derive --2x`."""
     if not arguments or arguments[0].startswith("-"):
         return arguments
     flags = {
         "--backprop", "--compile", "--expand-powers", "--latex-input", "--strict", "--fragment",
         "--help", "-h",
     }  # fmt: skip
+
+    def option(argument: str) -> bool:
+        name = argument.partition("=")[0]
+        return name.startswith("--") and name[2:].replace("-", "a").isalpha() and name[2:3] != "-"
+
     options: list[str] = []
     operands: list[str] = []
     rest = iter(arguments[1:])
     for argument in rest:
         if argument == "--":
             operands += rest
-        elif argument in flags or (argument.startswith("--") and "=" in argument):
+        elif argument in flags or (option(argument) and "=" in argument):
             options.append(argument)
-        elif argument in ("-o", "--output") or argument.startswith("--"):
+        elif argument in ("-o", "--output") or option(argument):
             value = next(rest, None)
             name = "--output" if argument == "-o" else argument
             options.append(name if value is None else f"{name}={value}")

@@ -144,6 +144,11 @@ class _Reader:
             lines.append(line)
             if line.status == "wrong" and first is None:
                 first = line
+        if all(line.status in ("text", "definition") for line in lines):
+            raise UsageError(
+                "no line claims anything that could be checked",
+                hint="write lines such as dy/dx = 2*x",
+            )
         return Worked(tuple(lines), first)
 
     # ---- one line

@@ -188,6 +188,11 @@ def lookup(spelling: str) -> Operator:
     return _spellings[spelling]
 
 
+def is_spelling(name: str) -> bool:
+    """Whether a row has this name or spelling."""
+    return name in _spellings
+
+
 def rows() -> Iterator[Operator]:
     """Every row, in the order of the table."""
     return iter(_rows.values())

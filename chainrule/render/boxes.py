@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from chainrule.core.greek import GREEK_LETTERS
-from chainrule.core.ops import spellings
+from chainrule.core.ops import is_spelling
 
 Kind = Literal[
     "row", "number", "symbol", "constant", "sign", "times", "call", "fraction", "power", "root",
@@ -163,7 +163,7 @@ def name_box(name: str) -> Box:
         return made
     # `f(…)` would be read as a call, and `d x` as a differential.
     callable_name = name.rstrip("0123456789").partition("_")[0]
-    read_as_call = callable_name in _FUNCTION_LETTERS or name == "d" or name in spellings()
+    read_as_call = callable_name in _FUNCTION_LETTERS or name == "d" or is_spelling(name)
     edge: Edge = "name" if read_as_call else "letter"
     return Box("symbol", (), name, "", ATOM, ATOM, edge, edge)
 

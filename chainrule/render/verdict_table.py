@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chainrule.checking.lines import Line, Worked
 
 _HEADER = ("id", "expression", "variable", "answer", "verdict", "mistake", "says")
+_LONGEST = 1_000  # characters of a line that are shown again
 _SAID: dict[str, tuple[str, Tone]] = {
     "right": ("follows", "good"),
     "definition": ("taken as given", "note"),
@@ -37,7 +38,8 @@ def worked_page(worked: Worked) -> Page:
 def _worked(worked: Worked) -> Iterator[Block]:
     for line in worked.lines:
         said, tone = _SAID[line.status]
-        yield Paragraph((f"Line {line.number}: ", Code(line.text), f" {said}."), tone)
+        text = line.text if len(line.text) <= _LONGEST else line.text[:_LONGEST] + "…"
+        yield Paragraph((f"Line {line.number}: ", Code(text), f" {said}."), tone)
         if line.problem:
             yield Paragraph((line.problem.splitlines()[0],), "note")
         if line is worked.first_wrong:
