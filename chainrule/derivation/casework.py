@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from chainrule.core.expr import Apply, Const, Expr, apply, topological
+from chainrule.core.expr import ZERO, Apply, Const, Expr, apply, topological
 from chainrule.core.table.piecewise import PIECEWISE
 from chainrule.derivation.algebra import Algebra
 from chainrule.derivation.monomials import Product, Rational, Value, integral
@@ -104,13 +104,38 @@ def opened(algebra: Algebra, term: Product) -> Branches | None:
         total = (
             branches
             if total is None
-            else combined(total, branches, lambda a, b: algebra.product([(a, 1), (b, 1)]))
-        )
+            else combined(
+                total, branches, lambda a, b: algebra.product([(a, 1), (b, 1)]),
+                lambda value: algebra.write(value) is ZERO,
+            )
+        )  # fmt: skip
         if total is None:
             return None
     if total is None:
         return None
     return [(algebra.product([(outside, 1), (v, 1)]), c) for v, c in total]
+
+
+def nested(algebra: Algebra, term: Product) -> Branches | None:
+    """A product of piecewise factors as the branches of one of them, with the others inside.
+
+    Where that one is 0, nothing is asked of the others, which need not be defined there.
+    """
+    nodes = cases_in(term)
+    if all(len(node.args) % 2 for node in nodes):  # each has a last case
+        return None
+    for node in nodes:
+        if ZERO in node.args[::2] or (len(node.args) % 2 and node.args[-1] is ZERO):
+            exponent = int(term.powers[node])
+            rest = Product(
+                term.coefficient, {b: e for b, e in term.powers.items() if b is not node},
+                term.decimal,
+            )  # fmt: skip
+            return [
+                (algebra.product([(v, exponent), (rest, 1)]), c)
+                for v, c in branches_of(algebra, node)
+            ]
+    return None
 
 
 def guards(algebra: Algebra, term: Product) -> bool:
@@ -132,16 +157,28 @@ def guards(algebra: Algebra, term: Product) -> bool:
 
 
 def combined(
-    first: Branches, second: Branches, join: Callable[[Value, Value], Value]
+    first: Branches,
+    second: Branches,
+    join: Callable[[Value, Value], Value],
+    absorbs: Callable[[Value], bool] = lambda value: False,
 ) -> Branches | None:
-    """The branches of join(first, second), in the order of one or the other."""
-    found = _refined(first, second, join)
-    return found or _refined(second, first, lambda a, b: join(b, a))
+    """The branches of join(first, second), in the order of one or the other.
+
+    `absorbs`: which values settle the join even where the other one is not defined. A branch
+    of a local derivative that is 0 says that its path is not taken there.
+    """
+    found = _refined(first, second, join, absorbs)
+    return found or _refined(second, first, lambda a, b: join(b, a), absorbs)
 
 
 def _refined(
-    outer: Branches, inner: Branches, join: Callable[[Value, Value], Value]
+    outer: Branches,
+    inner: Branches,
+    join: Callable[[Value, Value], Value],
+    absorbs: Callable[[Value], bool],
 ) -> Branches | None:
+    if outer[-1][1] is not None and any(absorbs(value) for value, _ in inner):
+        return None  # what is absorbed where no branch of `outer` holds would be lost
     result: Branches = []
     facts = _Facts()
     most = max(_MOST_BRANCHES, len(outer) + 1, len(inner) + 1)
@@ -153,6 +190,9 @@ def _refined(
             here = facts.copy()
             here.learn(condition, True)
             facts.learn(condition, False)
+        if absorbs(value):
+            result.append((value, condition))
+            continue
         for other, test in inner:
             holds = True if test is None else here.decide(test)
             if holds is False:

@@ -11,7 +11,15 @@ from collections.abc import Iterator
 
 from chainrule.core.expr import Expr
 from chainrule.derivation.algebra import Algebra
-from chainrule.derivation.casework import Branches, cases, cases_in, combined, guards, opened
+from chainrule.derivation.casework import (
+    Branches,
+    cases,
+    cases_in,
+    combined,
+    guards,
+    nested,
+    opened,
+)
 from chainrule.derivation.collecting import TooLarge
 from chainrule.derivation.identities import applicable
 from chainrule.derivation.monomials import (
@@ -269,6 +277,11 @@ class Forms:
             return value
         if cases_in(value) and (len(value.powers) > 1 or value.coefficient != 1):
             branches = opened(self.algebra, value)
+            if branches is None:
+                branches = nested(self.algebra, value)
+                if branches is not None:
+                    self.algebra.fired.add("product with cases")
+                    return cases(self.algebra, branches) or value
             inside = branches and cases(
                 self.algebra, [(self.of_product(v), c) for v, c in branches]
             )
