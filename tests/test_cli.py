@@ -148,3 +148,35 @@ def test_a_derivation_as_code(
 def test_code_is_for_first_derivatives(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["derive", "x^2", "--format", "python", "--order", "2"]) == 2
     assert "compile --mode hvp" in capsys.readouterr().err
+
+
+def test_numbers_of_paths(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", "x^2", "--max-paths", "-1", "--verify", "off"]) == 2
+    assert "-1 paths" in capsys.readouterr().err
+    assert main(["derive", "x^2", f"--max-paths={10**30}", "--verify", "off"]) == 0
+
+
+def test_expressions_may_begin_with_signs(capsys: pytest.CaptureFixture[str]) -> None:
+    for signs in ("-", "--", "---"):
+        assert main(["derive", f"{signs}2x", "--verify", "off"]) == 0
+        assert f"dy/dx = {'-2' if len(signs) % 2 else '2'}\n" in capsys.readouterr().out
+    assert main(["derive", "x^2", "--verfy", "off"]) == 2
+
+
+def test_output_that_cannot_be_written() -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no full device here")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "chainrule", "derive", "x^2", "--verify", "off"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the output cannot be written")
+
+
+def test_a_worked_answer_that_claims_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "worked.txt"
+    for nothing in ("once upon a time", "y = x^2", "\0" * 5000):
+        file.write_text(nothing, encoding="utf-8")
+        assert main(["check", "--steps", str(file)]) == 2

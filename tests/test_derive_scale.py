@@ -133,6 +133,16 @@ def test_two_to_the_40_paths_are_derived_in_milliseconds_node_by_node() -> None:
     assert len(d.expression) < 3000  # a product of 40 brackets and the shared parts in them
 
 
+def test_the_first_paths_that_were_asked_for_are_shown() -> None:
+    shown = str(cr.derive(stacked(40), "x", max_paths=3, verify="off"))
+    assert "The first 3 paths\n  u40 <- u119 <- u39 <- " in shown
+    assert shown.count("u40 <- ") == 3
+    assert "1,099,511,627,776 paths, more than the 3 that" in shown
+    assert "The first path\n" in str(cr.derive(stacked(40), "x", max_paths=1, verify="off"))
+    assert "The first" not in str(cr.derive(stacked(40), "x", max_paths=0, verify="off"))
+    assert "The first" not in str(cr.derive(stacked(40), "x", verify="off"))
+
+
 def test_exact_counts_and_the_first_of_10_to_the_301_paths() -> None:
     d = cr.derive(cr.parse(stacked(1000)), ["x"], verify="off", max_paths=3)
     assert d.data.path_count["u1000"]["x"] == 2**1000

@@ -196,6 +196,7 @@ def _first_order(
             f"there are {spelled(count)} paths, more than the {budget} that are multiplied out: "
             "the total derivative is accumulated node by node instead"
         )
+        stage.tell_paths(paths)
     if style == "total":
         for v in names:
             stage.tell_totals(v)

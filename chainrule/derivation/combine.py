@@ -218,6 +218,11 @@ class Stage:
         self.tell("simplify", "simplify", subject, lines)
         return simplified.result
 
+    def tell_paths(self, paths: Sequence[Path]) -> None:
+        """The first of very many paths, with the products of their local derivatives."""
+        lines = [Line((Chain(path.nodes), _times(path.factors))) for path in paths]
+        self.tell("combine", "first paths", self.program.outputs, lines)
+
     def tell_totals(self, variable: str) -> None:
         """The total derivative of every name by the variable, from the inputs up."""
         leads = self.graph.leading(variable)

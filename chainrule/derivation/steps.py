@@ -65,7 +65,8 @@ class Step(NamedTuple):
     Attributes:
         kind: the kind of step, as the JSON says it.
         topic: which of the page's headings it goes under: `reading`, `intermediates`,
-            `locals`, `logarithmic`, `quotient`, `path`, `sum`, `total`, `backprop`, `layers`,
+            `locals`, `logarithmic`, `quotient`, `path`, `first paths` (of too many to multiply
+            out), `sum`, `total`, `backprop`, `layers`,
             `direction`, `weights`, `substitute`, `simplify`, `result`, `value`; of arrays also
             `differentials` (the change of each array for changes of the variables), `cotangents`
             (backpropagation in matrix form), `gradient` (the row transposed into the variable's

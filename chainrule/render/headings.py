@@ -39,6 +39,9 @@ def step_title(step: Step, notation: Notation) -> Prose:
                 " to ",
                 notation.quantity(by),
             )
+        case "first paths":
+            count = len(step.lines)
+            return ("The first path" if count == 1 else f"The first {count:,} paths",)
         case "total":
             return ("Total derivatives by ", notation.quantity(names[0]))
         case "backprop":
