@@ -91,6 +91,9 @@ SLOPES = HOMEWORK | {
     "ln(abs(x))": "1/x",
     "ln(abs(cos(x)))": "-sin(x)/cos(x)",
     "{x if x < 0, x^2 if x < 1, 1}": "{1 if x < 0, 2*x if x < 1, 0}",
+    "{x if x > 0, {x if x < 0}}": "{1 if x > 0, 1 if x < 0}",  # no last case
+    "{x if -x, {x if x < 0}}": "{1 if -x, 1 if x < 0}",
+    "{{x if x < 0} if x < 1, x^2}": "{{1 if x < 0} if x < 1, 2*x}",
     "{x^2 if x < 0, sin(x)}*{x if x <= 1, 1}": (
         "{3*x^2 if x < 0, sin(x) + x*cos(x) if x <= 1, cos(x)}"
     ),
