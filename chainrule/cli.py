@@ -236,7 +236,7 @@ def _guarded(arguments: list[str]) -> list[str]:
 
     def option(argument: str) -> bool:
         name = argument.partition("=")[0]
-        return name.startswith("--") and name[2:].replace("-", "a").isalpha() and name[2:3] != "-"
+        return name.startswith("--") and name[2:].replace("-", "_").isidentifier() and name[2:3] != "-"
 
     options: list[str] = []
     operands: list[str] = []

@@ -87,6 +87,7 @@ def _is_raised_before_bracket(tokens: Sequence[Token], place: int) -> bool:
         return False
     after = place + 2
     if kind_at(tokens, place + 1) == "GROUP_OPEN":
+        after += 1
         while after < len(tokens) and tokens[after - 1].kind not in ("GROUP_CLOSE", "GROUP_OPEN"):
             after += 1
     elif kind_at(tokens, place + 1) != "NUMBER":
