@@ -54,9 +54,9 @@ class GradientFunction:
             module = Module(self.schedule, text, dtype or "")
             parts = module.write()
             self._name, self._inputs = module.name, module.inputs
-            del lowered, module  # before the collector looks at what is left
-        self.source: str = "".join(parts)
-        self._functions = Loaded(parts, ["value", self._name])
+            self._functions = Loaded(parts, ["value", self._name])
+            del lowered, module, parts  # before the collector looks at what is left
+        self.source: str = self._functions.source
 
     def __repr__(self) -> str:
         outputs = ", ".join(self.schedule.outputs)
@@ -96,6 +96,8 @@ class GradientFunction:
             raise DomainError("a matrix has no inverse at these values") from None
         except ZeroDivisionError:
             raise DomainError("a number made of dimensions is divided by 0") from None
+        except IndexError:
+            raise ShapeError("an entry is asked for that an array of this size has not") from None
 
     def flat(self, /, **data: Any) -> FlatFunction:
         """The function of one vector that holds all variables, as `scipy.optimize` wants it.
@@ -157,14 +159,13 @@ class GradientFunction:
             if name not in given:
                 raise UsageError(f"{name} has no value", hint=f"call it with {name}=…")
         labels = self.schedule.lowered.labels
-        floats = [np.asarray(v) for n, v in given.items() if np.ndim(v) and n not in labels]
-        dtype = self.dtype or _common(floats)
+        arrays = {name: _numbers(name, given[name]) for name in inputs}
+        dtype = self.dtype or _common([a for n, a in arrays.items() if a.ndim and n not in labels])
         converted = {}
         for name, leaf in inputs.items():
-            try:
-                array = np.asarray(given[name], dtype=None if name in labels else dtype)
-            except (TypeError, ValueError, OverflowError):
-                raise UsageError(f"the value of {name} is no array of numbers") from None
+            array = arrays[name]
+            if name not in labels:
+                array = _numbers(name, array, dtype)
             if array.ndim != len(leaf.shape):
                 raise ShapeError(
                     f"{name} is a {shape_text(leaf.shape)}, and its value has the shape "
@@ -211,7 +212,10 @@ class FlatFunction:
         sizes: dict[str, int] = {}
         for name, value in data.items():
             if name in leaves:
-                shape = value if isinstance(value, tuple) and name in step.wrt else np.shape(value)
+                given = isinstance(value, tuple) and name in step.wrt
+                shape = (
+                    tuple(_size(name, n) for n in value) if given else _numbers(name, value).shape
+                )
                 dims = leaves[name].shape
                 if len(shape) != len(dims):
                     raise ShapeError(
@@ -220,7 +224,7 @@ class FlatFunction:
                 known = zip(dims, shape, strict=True)
                 sizes.update({d: n for d, n in known if isinstance(d, str) and d.isidentifier()})
             elif name in step.program.dimensions:
-                sizes[name] = value
+                sizes[name] = _size(name, value)
             else:
                 raise UsageError(
                     f"{name} is neither an input nor a dimension",
@@ -240,13 +244,13 @@ class FlatFunction:
         """The variables' values in one vector."""
         given = {**(values or {}), **more}
         for name, shape in self.shapes.items():
-            if name not in given or np.shape(given[name]) != shape:
+            if name not in given or _numbers(name, given[name]).shape != shape:
                 raise ShapeError(f"{name} needs a value of shape {shape}")
-        return np.concatenate([np.ravel(np.asarray(given[n], float)) for n in self.shapes])
+        return np.concatenate([_numbers(n, given[n], "float64").ravel() for n in self.shapes])
 
     def unpack(self, vector: Any) -> dict[str, Any]:
         """The variables' values by name, as views of the vector."""
-        vector = np.asarray(vector, float)
+        vector = _numbers("the vector", vector, "float64")
         if vector.shape != (self.size,):
             raise ShapeError(f"a vector of {self.size} numbers is needed, not {vector.shape}")
         parts = np.split(vector, np.cumsum(self._counts)[:-1])
@@ -262,6 +266,26 @@ class FlatFunction:
 def _lesson(program: Program, wrt: Sequence[str]) -> dict[str, Expr]:
     """The intermediates of the derivation, over the program's inputs."""
     return over_inputs((name, expression) for name, expression, _ in cut(program, wrt))
+
+
+def _numbers(name: str, value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
+    """A caller's value as an array; NumPy would also take None, dates, and half of 1 + 2i."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O" and not any(v is None or isinstance(v, str) for v in array.flat):
+            array = array.astype(dtype or "float64")  # of fractions, say
+        if array.dtype.kind in "biuf" and not isinstance(value, np.ma.MaskedArray):
+            return array if dtype is None else array.astype(dtype, copy=False)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise UsageError(f"the value of {name} is no array of numbers")
+
+
+def _size(name: str, value: Any) -> int:
+    """A caller's size of a dimension."""
+    if not isinstance(value, int | np.integer) or value < 0:
+        raise UsageError(f"{value!r} is no size, given for {name}", hint="give a whole number")
+    return int(value)
 
 
 def _common(arrays: Sequence[np.ndarray[Any, Any]]) -> str:

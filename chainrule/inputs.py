@@ -11,6 +11,7 @@ from chainrule.core.program import Program
 from chainrule.derivation.combine import Point
 from chainrule.render.text import text
 from chainrule.syntax.names import canonical_name
+from chainrule.syntax.names import known_names as as_known
 from chainrule.syntax.parser import parse, parse_expression
 
 Source = str | Program | Expr | Sequence[str] | Sequence[Expr]
@@ -76,7 +77,7 @@ def components_of(given: str | Sequence[str | Expr | Number], program: Program) 
     """The components of a direction, or weights: a list, or a text with commas."""
     if isinstance(given, str):
         given = _split(given)
-    names = known_names(program)
+    names = as_known(known_names(program))
     return [parse_expression(c, names=names) if isinstance(c, str) else lift(c) for c in given]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import gc
+import linecache
 import subprocess
 import sys
 import time
@@ -297,6 +299,32 @@ def test_tracebacks_show_the_generated_line() -> None:
     with pytest.raises(ValueError, match="y: float64") as caught:
         step._functions["value"](x=np.ones(2), y=np.ones(3))
     assert "check(x, y)" in str(caught.getrepr(style="short"))
+
+
+def test_lines_are_looked_up_as_long_as_the_code_is_there() -> None:
+    step = cr.compile("x*exp(x^2)")
+    file = step._functions._file
+    assert linecache.getlines(file) == step.source.splitlines(keepends=True)
+    del step
+    gc.collect()
+    assert not linecache.getlines(file)
+
+
+def test_what_compiling_needed_is_free_at_once() -> None:
+    """Cycles would hold what the first function was written from while the second is."""
+    x = y = symbol("x")
+    for _ in range(500):
+        y = y * y + x
+    program = Program("chain", (("y", y),), ("y",))
+    cr.compile(program, "x")  # what is loaded then has cycles of its own
+    gc.collect()
+    gc.disable()
+    try:
+        step = cr.compile(program, "x")
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
+    assert step.value(x=0.0) == 0
 
 
 @pytest.mark.parametrize("length", [3_000])

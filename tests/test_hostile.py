@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -12,10 +14,12 @@ import tracemalloc
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from unicodedata import combining, east_asian_width
 from xml.etree import ElementTree
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -661,3 +665,169 @@ def test_frames_are_harmless_and_fit_a_terminal(name: str) -> None:
     framed = [line for line in text.split("\n")[1:] if "|" in line]
     columns = [sum(1 + (east_asian_width(c) in "WF") for c in line) for line in framed]
     assert framed and max(columns) <= 80 + sum(map(bool, map(combining, text)))
+
+
+# ---- values that callers give
+
+HOSTILE_VALUES = {
+    "nothing": None,
+    "a word": "abc",
+    "bytes": b"1",
+    "lists of unequal lengths": [1, [2, 3]],
+    "complex": np.array([1 + 2j, 2]),
+    "dates": np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]"),
+    "words": np.array(["1", "2"]),
+    "objects": np.array([None, 1], dtype=object),
+    "half of it masked": np.ma.masked_array([1.0, 2.0], [True, False]),
+    "a set": {1, 2},
+    "a type": type,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_VALUES)
+def test_values_that_are_no_numbers(name: str) -> None:
+    step = cr.compile("x: vector(n); y: vector(n); sum(x*y)", wrt=["x"])
+    value = HOSTILE_VALUES[name]
+    with pytest.raises(cr.ChainruleError):
+        step(x=value, y=[1.0, 2.0])
+    with pytest.raises(cr.ChainruleError):
+        step.flat(y=value, x=(2,)).pack(x=value)
+    with pytest.raises(cr.ChainruleError):
+        step.flat(y=[1.0, 2.0], x=(2,))(value)
+
+
+@pytest.mark.parametrize("size", ["3", None, 2.5, -1])
+def test_sizes_that_are_none(size: object) -> None:
+    step = cr.compile("x: vector(n); sum(x^2)")
+    with pytest.raises(cr.UsageError, match="no size"):
+        step.flat(x=(size,))
+    with pytest.raises(cr.UsageError, match="no size"):
+        step.flat(n=size)
+
+
+def test_values_of_every_real_kind() -> None:
+    step = cr.compile("x: vector(n); sum(x^2)")
+    for value in (
+        [Fraction(1, 2), 2],
+        np.array([0.5, 2], dtype=">f8"),
+        np.array([0.5, 2], np.longdouble),
+    ):
+        found, grads = step(x=value)
+        assert found == 4.25
+        assert grads["x"].tolist() == [1.0, 4.0]
+
+
+def test_arrays_without_the_entry() -> None:
+    step = cr.compile("x: vector(n); x[0]^2")
+    with pytest.raises(cr.ChainruleError, match="an entry"):
+        step(x=[])
+
+
+@pytest.mark.parametrize("entry", [np.nan, np.inf, -np.inf])
+def test_exponentials_of_matrices_that_are_no_numbers(entry: float) -> None:
+    step = cr.compile("A: matrix(n, n); trace(expm(A))")
+    value, grads = step(A=[[entry, 0.0], [0.0, 1.0]])
+    assert np.isnan(value)
+    assert np.isnan(grads["A"]).all()
+    assert step(A=np.ones((0, 0)))[0] == 0
+
+
+def test_sizes_beyond_memory() -> None:
+    step = cr.compile("A: matrix(n, n); trace(A @ A)")
+    for n in (10**7, 10**12):
+        with pytest.raises(cr.UsageError, match="memory"):
+            step.bind(n=n)
+
+
+def test_numbers_of_directions_below_zero() -> None:
+    step = cr.compile("x^2")
+    with pytest.raises(cr.UsageError, match="negative"):
+        cr.check_gradients(step, {"x": 1.0}, entries=-1)
+    with pytest.raises(cr.UsageError, match="negative"):
+        cr.check_gradients(step, {"x": 1.0}, directions=-1)
+    with pytest.raises(cr.UsageError, match="no array"):
+        cr.check_gradients(step, {"x": [1, [2, 3]]})
+
+
+# ---- derivatives too small for the digits
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("gelu(x)*abs(x)", "x=-89"),  # 1 + erf(-63) is 0 in any number of digits that is tried
+        ("(t - y)*gelu(t)", "t=-89, y=-0.2"),
+        ("digamma(x)*x - csch(12345678901234567890)^sign(a)", "x=2, a=1.272"),
+    ],
+)
+def test_what_rounding_takes_for_0_refutes_nothing(text: str, at: str) -> None:
+    assert cr.derive(text, at=at).verification.status == "verified"
+
+
+def test_differentials_have_no_values() -> None:
+    text = "silu(x*1)^(arccsc(-2) - binary_cross_entropy(x, y))"
+    found = cr.derive(text, style="total", granularity="fine")
+    assert found.verification.status == "verified"
+
+
+def test_second_derivatives_over_the_names_of_their_own_steps() -> None:
+    text = "{(y + a)*binary_cross_entropy(t, x) if a*y > x, log2(t + x)}"
+    found = cr.derive(text, order=2, max_paths=0)
+    assert found.verification.status == "verified"
+
+
+# ---- streams
+
+
+def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "chainrule", *arguments]
+    return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_streams_that_are_closed_or_of_another_encoding() -> None:
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    shown = run("derive", "sin(α)*x", "--format", "json", "--verify", "off", env=ascii_only)
+    assert shown.returncode == 0
+    assert json.loads(shown.stdout.decode())["input"] == "sin(α)*x"
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    read = run("check", "--steps", "-", input=b"x^2\xff = 2*x", env=strict)
+    assert (read.returncode, read.stderr[:5]) == (2, b"error")
+    module = shlex.quote(sys.executable) + " -m chainrule"
+    for line in ("derive x --verify off >&-", "derive x --verify off 2>&-"):
+        assert subprocess.run(["sh", "-c", f"{module} {line}"], capture_output=True).returncode == 0
+    closed = subprocess.run(["sh", "-c", f"{module} check --steps - <&-"], capture_output=True)
+    assert closed.returncode == 2
+    assert b"Traceback" not in closed.stderr
+
+
+def test_files_of_other_editors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.chain"
+    path.write_bytes(b"\xef\xbb\xbfx: vector(n)\r\nsum(x^2)\r\n")
+    assert cli.main(["derive", str(path), "--verify", "off"]) == 0
+    assert "sum(x^2)" in capsys.readouterr().out
+
+
+def test_a_batch_of_thousands_of_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["network", "3-4-2", "--batch", "9" * 5000]) == 2
+    assert "the batch" in capsys.readouterr().err
+
+
+def test_gamma_and_its_derivatives_far_out() -> None:
+    step = cr.compile("digamma(x)", wrt="x")
+    with bounded(2), np.errstate(all="ignore"):
+        for far in (-1e30, -1e9, -np.inf, np.inf, np.nan):
+            step(x=far)  # once counted up to 0, by ones
+        value, grads = step(x=-1000000.3)
+        assert cr.compile("gamma(x)").value(x=1000.0) == np.inf
+        assert cr.compile("gamma(x)").value(x=-1000.5) == 0
+    assert value == pytest.approx(np.log(1e6) + np.pi / np.tan(0.3 * np.pi))
+    assert grads["x"] == pytest.approx((np.pi / np.sin(0.3 * np.pi)) ** 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_polygamma_left_of_0(order: int) -> None:
+    step = cr.compile(f"polygamma({order}, x)", wrt="x")
+    for x in (-0.001, -0.7, -3.2, -40.9):
+        value, grads = step(x=x)
+        assert value == pytest.approx(float(mpmath.polygamma(order, x)), rel=1e-10)
+        assert grads["x"] == pytest.approx(float(mpmath.polygamma(order + 1, x)), rel=1e-10)

@@ -214,12 +214,13 @@ class ArrayTape:
     def _kept(self, module: Any, value: Any) -> Values:
         if hasattr(module, "Rational"):
             return value, 0
-        value, top = kept(module, value)
-        if value is None:
+        held, top = kept(module, value)
+        if held is None:
             self.clamped = self.clamped or top > 0
             return module.nan, 0
+        self.clamped = self.clamped or bool(value and not held)
         self.magnitude = max(self.magnitude, top)
-        return value, top
+        return held, top
 
     def _by_sympy(self, s: Any, node: Apply, args: list[Values]) -> Values:
         import numpy as np

@@ -127,6 +127,9 @@ def _told_otherwise(derivation: Derivation, deadline: float) -> str:
     for point in ArraySearch(d.functions, written, sizes, d.program.source, enough=1):
         values = point_in(m, point)
         for name, expression in steps.items():
+            names = {s.name for s in free_symbols([expression])}
+            if not names <= values.keys() | sizes.keys():
+                continue  # a differential: dx has no value, and no formula has a differential
             (values[name],) = ArrayTape([expression], sizes, deadline).run(m, values)
         found = ArrayTape(formulas, sizes, deadline).run(m, values)
         for block, a, b in zip(blocks, found[::2], found[1::2], strict=True):

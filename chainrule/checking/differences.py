@@ -71,8 +71,8 @@ class Values:
         self._walked: dict[Shift, list[Estimate]] = {}
         self._tape = functions
         found, noise, clamped = self._run(claimed, self._point)
-        if self._walks:  # noise shows in comparison with other digits only: see `compared`
-            noise = m.zero
+        if self._walks and not claimed.vanished:
+            noise = m.zero  # it shows in comparison with other digits only: see `compared`
         estimates = [Estimate(value, noise, clamped) for value in found]
         self.claims = estimates[:claims]
         self.weights = found[claims:]

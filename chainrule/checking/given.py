@@ -6,6 +6,8 @@ Each entry of an answer is an expression in the language or in LaTeX.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from chainrule.core.expr import ONE, ZERO, Expr, free_symbols, substitute, symbo
 from chainrule.core.program import Program
 from chainrule.core.shape import Shape
 from chainrule.derivation.backward import gradient
+from chainrule.syntax.names import known_names
 from chainrule.syntax.parser import parse_expression
 
 _LONGEST = 20_000
@@ -52,7 +55,8 @@ class Given(NamedTuple):
     texts: tuple[str, ...]
 
 
-class Names(NamedTuple):
+@dataclass(frozen=True)
+class Names:
     """What names in an answer may mean.
 
     `free` are the names of the expression itself; `meanings` are the names it defines, written
@@ -61,7 +65,7 @@ class Names(NamedTuple):
 
     free: tuple[str, ...]
     meanings: dict[Expr, Expr]
-    shapes: Mapping[str, Shape] = MappingProxyType({})
+    shapes: Mapping[str, Shape] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def of(cls, program: Program, variables: Sequence[str]) -> Names:
@@ -76,9 +80,10 @@ class Names(NamedTuple):
         shapes |= {n: s for n, s in program.declared.items() if s}
         return cls((*free, *program.dimensions), meanings, shapes)
 
-    def words(self) -> list[str]:
+    @cached_property
+    def words(self) -> frozenset[str]:
         """The names, for the parser."""
-        return [*self.free, *(s.name for s in free_symbols(self.meanings))]
+        return known_names([*self.free, *(s.name for s in free_symbols(self.meanings))])
 
 
 def read_answer(text: str, names: Names) -> Given:
@@ -143,7 +148,7 @@ def expression(text: str, names: Names) -> Expr:
     text = text.strip()
     for _ in range(_MOST_WORDS):
         try:
-            value = parse_expression(text, names=names.words(), declared=names.shapes or None)
+            value = parse_expression(text, names=names.words, declared=names.shapes or None)
         except UnknownNameError as error:
             apart = _letters(text, error.span, names)
             if not apart:
@@ -172,7 +177,7 @@ def _multiplied(text: str, error: ShapeError) -> str:
 def _letters(text: str, span: Span | None, names: Names) -> str:
     """The text with a word taken apart into names of one letter, if it is made of them."""
     word = text[span.start : span.end] if span else ""
-    if span is None or len(word) < 2 or not set(word) <= set(names.words()):
+    if span is None or len(word) < 2 or not set(word) <= names.words:
         return ""
     return f"{text[: span.start]} {' '.join(word)} {text[span.end :]}"
 

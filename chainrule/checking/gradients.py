@@ -78,6 +78,8 @@ def check_gradients(
 
     if method not in ("central", "directions"):
         raise UsageError(f"the method is {method!r}", hint="it is 'central' or 'directions'")
+    if min(entries, directions) < 0:
+        raise UsageError("a negative number of entries or directions", hint="0 for none")
     given = {name: as_array(value) for name, value in inputs.items()}
     loss, grads = called(step, given)
     claims = {name: np.array(g, dtype=np.float64) for name, g in grads.items()}

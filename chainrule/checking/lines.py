@@ -8,6 +8,7 @@ LaTeX `align` blocks are read as well; inside a line `\frac{d}{dx}(…)`, `(…)
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from time import perf_counter
 from typing import Literal, NamedTuple
 
@@ -329,7 +330,7 @@ class _Reader:
         text = self.without_derivatives(text, values)
         names = self.names()
         if not written:
-            names = names._replace(meanings={s: s for s in names.meanings})
+            names = replace(names, meanings={s: s for s in names.meanings})
         value = expression(text, names)
         for s in free_symbols([value]):
             if "/" in s.name:

@@ -40,7 +40,10 @@ class Tape:
         roots, leaves, leaf_places, calls: their places; each call with its function and operands.
         deadline: when to stop, as `time.perf_counter` tells it.
         magnitude: after `run`, the greatest binary exponent of an intermediate value.
-        clamped: after `run`, whether a value was given up because it was too large.
+        clamped: after `run`, whether a value was given up because it was too large, or taken
+            for 0 because it was too small.
+        vanished: after `run`, whether something came out as 0 of operands that are none, as
+            1 - erf(63) does in 100 digits: its true value may be all that counts.
     """
 
     def __init__(self, roots: Sequence[Expr], deadline: float = float("inf")) -> None:
@@ -57,7 +60,7 @@ class Tape:
                 slots = tuple(place[a] for a in node.args)
                 self.calls.append((place[node], op.mpmath, slots, op.notation))
         self.magnitude = 0
-        self.clamped = False
+        self.clamped = self.vanished = False
 
     def run(self, m: Any, values: Mapping[str, Any]) -> list[Any]:
         """The roots' values (None where undefined) in the mpmath context `m`.
@@ -67,7 +70,7 @@ class Tape:
         """
         found: list[Any] = [None] * len(self.nodes)
         tops = [0] * len(self.nodes)
-        self.magnitude, self.clamped = 0, False
+        self.magnitude, self.clamped, self.vanished = 0, False, False
         for place, leaf in zip(self.leaf_places, self.leaves, strict=True):
             if isinstance(leaf, Const):
                 found[place], tops[place] = self._kept(m, number(m, leaf.value))
@@ -95,16 +98,20 @@ class Tape:
                     pass
                 else:
                     found[place], tops[place] = self._kept(m, value)
+                    if tops[place] == _SMALLEST_RESULT and notation != "relation":
+                        self.vanished = self.vanished or all(operands)
         return [found[place] for place in self.roots]
 
     def _kept(self, m: Any, value: Any) -> tuple[Any, int]:
-        value, top = kept(m, value)
+        held, top = kept(m, value)
         if top > self.magnitude:
-            if value is None:
+            if held is None:
                 self.clamped = True
             else:
                 self.magnitude = top
-        return value, top
+        elif top == _SMALLEST_RESULT and value:
+            self.clamped = True
+        return held, top
 
 
 def kept(m: Any, value: Any) -> tuple[Any, int]:

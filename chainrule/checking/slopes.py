@@ -28,7 +28,10 @@ def as_array(value: Any) -> Array:
     """An array that is not the caller's own."""
     import numpy as np
 
-    return np.array(value)
+    try:
+        return np.array(value)
+    except ValueError:  # lists of unequal lengths
+        raise UsageError("one of the inputs is no array of numbers") from None
 
 
 def called(step: Step, inputs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from chainrule.core import arrays
 from chainrule.core.arithmetic import MUL, NEG
 from chainrule.core.errors import UnsupportedError
-from chainrule.core.expr import ONE, Apply, Const, Expr, const, depends_on, topological
+from chainrule.core.expr import ONE, Apply, Const, Expr, const, topological
 from chainrule.core.linmap import LinMap, Zero, elementwise, product_of
 from chainrule.core.shape import Shape
 
@@ -43,12 +43,16 @@ def cotangents(
     goes on to other nodes, `stands_for(cotangent)` is used for it: a name, for example.
     """
     wanted = list(xs)
-    active = depends_on(ys, wanted)
+    order = topological(ys)
+    active = set(wanted)
+    for node in order:
+        if not active.isdisjoint(node.args):
+            active.add(node)
     terms: dict[Expr, list[Expr]] = {}
     for y, seed in zip(ys, seeds, strict=True):
         terms.setdefault(y, []).append(seed)
     found: dict[Expr, Expr] = {}
-    for node in reversed(topological(ys)):
+    for node in reversed(order):
         if node not in active or node not in terms:
             continue
         bar = found[node] = sum_of(terms.pop(node))
@@ -166,9 +170,11 @@ def sum_of(terms: Sequence[Expr]) -> Expr:
         terms = [arrays.scaled(const(c), rest) for rest, c in counts.items() if c]
         if not terms:
             return arrays.zeros(shape)
-    ordered = sorted(terms, key=lambda term: term.op is NEG)
-    total = ordered[0]
-    for term in ordered[1:]:
+    negative = [term for term in terms if term.op is NEG]
+    if negative:
+        terms = [*(term for term in terms if term.op is not NEG), *negative]
+    total = terms[0]
+    for term in terms[1:]:
         total = arrays.plus(total, term)
     return total
 

@@ -102,7 +102,7 @@ def is_op(node: Expr, *names: str) -> bool:
 
 def is_zero(node: Expr) -> bool:
     """Whether it is the number 0 or an array of zeros."""
-    return node is ZERO or is_op(node, "zeros")
+    return node is ZERO or (node.op is not None and node.op.name == "zeros")
 
 
 def factored(node: Expr) -> tuple[Expr, Expr]:

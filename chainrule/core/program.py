@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chainrule.core.errors import Span
-from chainrule.core.expr import Apply, Expr, Sym, apply, symbol
+from chainrule.core.expr import Expr, Sym, apply, symbol
 from chainrule.core.shape import Shape
 
 Signature = tuple[tuple[Shape, ...], Shape]
@@ -84,18 +84,26 @@ def over_inputs(assignments: Iterable[tuple[str, Expr]]) -> dict[str, Expr]:
         new: dict[Expr, Expr] = {} if known else {expression: expression}
         stack = [expression]
         while stack:
-            node = stack.pop()
+            node = stack[-1]
             if node in new:
+                stack.pop()
                 continue
-            if not isinstance(node, Apply):
+            if node.op is None:
                 new[node] = known.get(node, node)
                 continue
-            below = [a for a in node.args if a not in new]
-            if below:
-                stack.append(node)
-                stack += below
-            else:
-                args = tuple([new[a] for a in node.args])
-                new[node] = node if args == node.args else apply(node.op, *args)
+            ready, changed = True, False
+            for a in node.args:
+                now = new.get(a)
+                if now is None:
+                    if a.op is None:
+                        now = new[a] = known.get(a, a)
+                    else:
+                        ready = False
+                        stack.append(a)
+                        continue
+                if now is not a:
+                    changed = True
+            if ready:
+                new[node] = apply(node.op, *[new[a] for a in node.args]) if changed else node
         known[symbol(name, expression.shape)] = written[name] = new[expression]
     return written

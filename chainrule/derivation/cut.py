@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
-from typing import NamedTuple
+from itertools import count, islice
+from typing import Any, NamedTuple
 
 from chainrule.core.arithmetic import ADD, DIV, MUL, NEG, POW, SUB
 from chainrule.core.errors import UsageError
@@ -41,17 +41,43 @@ _LARGEST_EXPANSION = 64
 LONGEST_PRODUCT = 64  # factors of a product that is one operation
 
 
+# Names in the order of their occurrence, nested as the parts are: a sum of many terms shares
+# the names of its beginning instead of repeating them.
+Operands = tuple[Any, ...]
+
+
 class _Piece(NamedTuple):
     """A part of a statement, over names.
 
     `kind`: `constant`; `name`; `names` (a sum of names and constants); `multiple` (constant
     times a name); `polynomial` (one operation by the rule above); `row` (a transposed name);
-    `sum`, `product` (chains that may go on); `operation` (anything else).
+    `sum`, `product` (chains that may go on); `operation` (anything else). `members`: of a sum of
+    names, its names.
     """
 
     kind: str
     expression: Expr
-    operands: tuple[Sym, ...] = ()
+    operands: Operands = ()
+    members: _Members | None = None
+
+
+class _Members:
+    """The names of a sum of different names; those of a longer one go into the same table."""
+
+    __slots__ = ("count", "places")
+
+    def __init__(self, places: dict[Expr, int], count: int) -> None:
+        self.places, self.count = places, count
+
+    def followed_by(self, name: Expr) -> _Members | None:
+        """These and one more; None where it is one of them."""
+        places, count = self.places, self.count
+        if places.get(name, count) < count:
+            return None
+        if len(places) > count:  # another sum has gone on from here
+            places = dict(islice(places.items(), count))
+        places[name] = count
+        return _Members(places, count + 1)
 
 
 _INLINE = ("constant", "name", "row")
@@ -99,7 +125,7 @@ class Cutter:
         for name, expression in statements:
             root = expand(expression) if self.expand_powers else expression
             piece = self.statement(root)
-            self.out.append(Intermediate(name, piece.expression, _names(piece.operands)))
+            self.out.append(Intermediate(name, piece.expression, _names(piece)))
             if piece.kind != "constant":
                 named = symbol(name, piece.expression.shape)
                 self.active.add(named)
@@ -121,11 +147,9 @@ class Cutter:
 
     def piece(self, node: Expr, pieces: dict[Expr, _Piece], uses: Counter[Expr]) -> _Piece:
         if node in self.known:
-            return _Piece("name", self.known[node], (self.known[node],))
+            return _name(self.known[node])
         if isinstance(node, Sym):
-            return (
-                _Piece("name", node, (node,)) if node in self.active else _Piece("constant", node)
-            )
+            return _name(node) if node in self.active else _Piece("constant", node)
         if not isinstance(node, Apply):
             return _Piece("constant", node)
         conditions = condition_slots(node)
@@ -147,9 +171,8 @@ class Cutter:
 
     def polynomial(self, node: Apply, args: list[_Piece]) -> _Piece | None:
         """A sum of constant multiples of powers of single variables, as one operation."""
-        for a in args:
-            if not self.inputs.issuperset(a.operands):
-                return None
+        if any(a.kind == "name" and a.expression not in self.inputs for a in args):
+            return None
         kinds = [a.kind for a in args]
         kind = ""
         match node.op, kinds:
@@ -176,11 +199,15 @@ class Cutter:
                     kind = "polynomial"
         if not kind:
             return None
-        occurring = [o for a in args for o in a.operands]
-        operands = tuple(dict.fromkeys(occurring))
-        if kind == "names" and len(operands) < len(occurring):
-            kind = "polynomial"  # in a longer sum, a name that occurs twice is two operands
-        return _Piece(kind, self.build(node, args), operands)
+        members = None
+        if kind == "names":
+            members = args[0].members or _Members({}, 0)
+            for a in args:
+                if a.kind == "name" and members is not None:
+                    members = members.followed_by(a.expression)
+            if members is None:  # in a longer sum, a name that occurs twice is two operands
+                kind = "polynomial"
+        return _Piece(kind, self.build(node, args), _nested(args), members)
 
     def chain(self, node: Apply, args: list[_Piece], uses: Counter[Expr]) -> _Piece | None:
         """A longer sum or product, or an operation with its constant factor."""
@@ -228,7 +255,7 @@ class Cutter:
         )
 
     def combine(self, kind: str, node: Apply, args: list[_Piece]) -> _Piece:
-        return _Piece(kind, self.build(node, args), tuple([o for a in args for o in a.operands]))
+        return _Piece(kind, self.build(node, args), _nested(args))
 
     def build(self, node: Apply, args: list[_Piece]) -> Expr:
         return apply(node.op, *(a.expression for a in args))
@@ -240,10 +267,10 @@ class Cutter:
             return piece
         if written not in self.known:
             name = self.name_for(piece.expression)
-            self.out.append(Intermediate(name, piece.expression, _names(piece.operands)))
+            self.out.append(Intermediate(name, piece.expression, _names(piece)))
             self.known[written] = symbol(name, piece.expression.shape)
             self.active.add(self.known[written])
-        return _Piece("name", self.known[written], (self.known[written],))
+        return _name(self.known[written])
 
     def name_for(self, expression: Expr) -> str:
         if isinstance(expression, Apply) and isinstance(expression.op, AbstractOperator):
@@ -325,8 +352,28 @@ def _is_product_of_matrices(expression: Expr) -> bool:
     return isinstance(expression, Apply) and expression.op.notation == "matmul"
 
 
-def _names(operands: Sequence[Sym]) -> tuple[str, ...]:
-    return tuple(o.name for o in operands)
+def _name(name: Sym) -> _Piece:
+    return _Piece("name", name, (name,))
+
+
+def _nested(args: Sequence[_Piece]) -> Operands:
+    return tuple([a.operands for a in args if a.operands])
+
+
+def _names(piece: _Piece) -> tuple[str, ...]:
+    """The names of the operands; of a polynomial each once."""
+    once = piece.kind in _POLYNOMIAL
+    found: list[str] = []
+    seen: set[int] = set()
+    stack: list[Sym | Operands] = [piece.operands]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, Sym):
+            found.append(top.name)
+        elif not once or id(top) not in seen:
+            seen.add(id(top))
+            stack += top[::-1]
+    return tuple(dict.fromkeys(found) if once else found)
 
 
 def _fresh_names(program: Program, variables: Sequence[str], letter: str) -> Iterator[str]:

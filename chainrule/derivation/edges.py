@@ -122,7 +122,7 @@ def rules_of(expression: Expr, slots: Sequence[Sym]) -> dict[Sym, str]:
             varying = [i for i, a in enumerate(node.args) if a in active and i not in held]
             for i in reversed(varying):
                 name = _rule(node, i, varying)
-                stack.append((node.args[i], names if names[-1:] == (name,) else (*names, name)))
+                stack.append((node.args[i], names if name in names else (*names, name)))
     return {slot: ", ".join(names) for slot, names in found.items()}
 
 

@@ -71,6 +71,11 @@ class Measure:
         self._names: dict[Expr, str] = {}
         self._places = _places(tuple(rows()))
 
+    @property
+    def remembered(self) -> int:
+        """How much is remembered."""
+        return len(self._lengths) + len(self._names)
+
     def length(self, node: Expr) -> int:
         """About the number of characters of the printed node."""
         return _remembered(node, self._lengths, self._own_length)

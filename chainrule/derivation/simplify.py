@@ -15,13 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from chainrule.core.collector import paused
 from chainrule.core.expr import Apply, Expr, postorder, topological
 from chainrule.derivation.forms import FACTOR
 from chainrule.derivation.measure import Measure
+from chainrule.derivation.patterns import Pattern, filled, pattern_of, small_pattern
 from chainrule.derivation.signs import Signs
-from chainrule.derivation.walk import Pass
+from chainrule.derivation.walk import Pass, Settled
 
 _MOST_PASSES = 6
 _MOST_CONDITIONS = 60
@@ -30,6 +32,7 @@ _LARGE = 4000  # nodes; above, only products and sums are collected, once
 _LONGEST = 100_000  # likewise of an expression that has more when its shared parts are repeated
 _FEW = 10_000  # nodes of several expressions that are always simplified one by one,
 _MANY_TIMES = 4  # and how many times as large as all together they may be
+_MOST_REMEMBERED = 100_000  # expressions, with the parts that have been measured
 
 # The most telling rule first: a pass is named after it.
 _RULES = (
@@ -62,8 +65,47 @@ class Simplified:
     complete: bool = True
 
 
+class Memory:
+    """What is known from earlier calls: lengths, signs, and what is as short as it gets."""
+
+    __slots__ = ("measure", "settled", "signs")
+
+    def __init__(self) -> None:
+        self.measure, self.signs, self.settled = Measure(), Signs(), Settled()
+
+
+class _Pattern(NamedTuple):
+    """What was found, with holes for the names."""
+
+    result: Pattern
+    firings: tuple[tuple[str, Pattern, Pattern, tuple[Pattern, ...]], ...]
+
+    @classmethod
+    def of(cls, done: Simplified, holes: dict[Expr, int]) -> _Pattern:
+        def pattern(e: Expr) -> Pattern:
+            found = pattern_of(e, holes)
+            assert found is not None
+            return found
+
+        return cls(pattern(done.result), tuple([
+            (f.rule, pattern(f.before), pattern(f.after), tuple(map(pattern, f.provided)))
+            for f in done.firings
+        ]))  # fmt: skip
+
+    def over(self, names: Sequence[Expr]) -> Simplified:
+        """The same with other names."""
+        return Simplified(filled(self.result, names), tuple([
+            Firing(rule, filled(before, names), filled(after, names),
+                   tuple([filled(p, names) for p in provided]))
+            for rule, before, after, provided in self.firings
+        ]))  # fmt: skip
+
+
 class Simplifier:
     """`simplify` under a deadline, as `time.perf_counter` tells it.
+
+    What it was asked it remembers: the one path from an output to a variable is also the whole
+    derivative, and the derivatives of `x1^2 + x2^2 + …` are of one pattern.
 
     Attributes:
         complete: whether the time has been enough so far.
@@ -72,15 +114,38 @@ class Simplifier:
     def __init__(self, deadline: float = float("inf")) -> None:
         self.deadline = deadline
         self.complete = True
-        # The one path from an output to a variable is also the whole derivative.
-        self._last: tuple[Expr, Simplified] | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._known: dict[Expr, Simplified] = {}
+        self._patterns: dict[object, _Pattern] = {}
+        self._memory = Memory()
 
     def __call__(self, expr: Expr) -> Simplified:
-        if self._last is not None and self._last[0] is expr:
-            return self._last[1]
-        done = simplify(expr, deadline=self.deadline)
+        if not isinstance(expr, Apply):
+            return Simplified(expr)
+        known = self._known.get(expr)
+        if known is not None:
+            return known
+        if len(self._known) + self._memory.measure.remembered > _MOST_REMEMBERED:
+            self._forget()
+        done = self._by_pattern(expr)
         self.complete &= done.complete
-        self._last = (expr, done)
+        if done.complete:
+            self._known[expr] = done
+        return done
+
+    def _by_pattern(self, expr: Expr) -> Simplified:
+        holes: dict[Expr, int] = {}
+        alike = small_pattern(expr, holes)
+        if alike is None or any(hole.shape for hole in holes):
+            return simplify(expr, deadline=self.deadline, memory=self._memory)
+        present = self._patterns.get(alike)
+        if present is not None:
+            return present.over(list(holes))
+        done = simplify(expr, deadline=self.deadline, memory=self._memory)
+        if done.complete:
+            self._patterns[alike] = _Pattern.of(done, dict(holes))
         return done
 
     def each(self, exprs: Sequence[Expr]) -> list[Expr]:
@@ -92,12 +157,19 @@ class Simplifier:
         return list(exprs) if done is None else done
 
 
-def simplify(expr: Expr, *, budget: int = 20_000, deadline: float = float("inf")) -> Simplified:
+def simplify(
+    expr: Expr,
+    *,
+    budget: int = 20_000,
+    deadline: float = float("inf"),
+    memory: Memory | None = None,
+) -> Simplified:
     """The form a person would write.
 
     `budget` bounds the search for shorter forms, in terms of sums looked at; products and
     sums are collected in any case. The result is defined wherever `expr` is, and equal. Past
     the deadline it is the form that the last finished pass gave, `expr` itself at the worst.
+    `memory`: what is known from earlier calls.
 
     >>> from chainrule.core.expr import symbol
     >>> x = symbol("x")
@@ -107,7 +179,7 @@ def simplify(expr: Expr, *, budget: int = 20_000, deadline: float = float("inf")
     if not isinstance(expr, Apply):
         return Simplified(expr)
     if not _is_large(expr):
-        return _simplify(expr, budget, deadline)
+        return _simplify(expr, budget, deadline, memory or Memory())
     try:
         (after,), fired = _collected([expr], deadline)
     except TimeoutError:
@@ -181,15 +253,16 @@ def _collected(exprs: Sequence[Expr], deadline: float) -> tuple[list[Expr], set[
         return nodes, fired
 
 
-def _simplify(expr: Expr, budget: int, deadline: float) -> Simplified:
-    measure, signs = Measure(), Signs()
+def _simplify(expr: Expr, budget: int, deadline: float, memory: Memory) -> Simplified:
+    measure, signs, settled = memory.measure, memory.signs, memory.settled
     firings: list[Firing] = []
     seen = [expr]
     current = expr
     for number in range(_MOST_PASSES):
         forms, identities = number > 0, number > 1
         try:
-            walk = Pass(measure, signs, budget if forms else 0, identities, deadline=deadline)
+            work = budget if forms else 0
+            walk = Pass(measure, signs, work, identities, False, deadline, settled)
             done = walk.run([current])
         except TimeoutError:
             return Simplified(current, tuple(firings), complete=False)

@@ -275,7 +275,8 @@ class Derivation:
         point: the values of `--at`.
         made: names that only the formulas of an array program have, and what each stands for:
             `Z1_bar` the gradient by Z1, `dW` the change of W; in the order of the steps.
-        values: what the names of cotangents are equal to, over names of earlier steps.
+        values: what the names of cotangents, and of the intermediates of a second derivative,
+            are equal to, over names of earlier steps.
     """
 
     program: Program

@@ -27,7 +27,31 @@ from chainrule.derivation.monomials import Product, Sum, Value
 from chainrule.derivation.polynomials import divides
 from chainrule.derivation.signs import Signs
 
+_MANY_SEARCHES = 1000  # for shorter forms; after that none is made twice
 _SHARED_IN_LARGE = 2  # factors of a shared product, or terms, that are not kept apart
+
+
+class Settled:
+    """Forms that nothing shorter was found for, by whether identities were tried.
+
+    The paths of a deep function have most of their factors in common. The search is left out
+    only once there has been much of it: what it tries in vain, too, settles which of two
+    equally good forms of a sum comes first.
+    """
+
+    __slots__ = ("_known", "_searches")
+
+    def __init__(self) -> None:
+        self._known: set[tuple[Expr, bool]] = set()
+        self._searches = 0
+
+    def __contains__(self, key: tuple[Expr, bool]) -> bool:
+        self._searches += 1
+        return self._searches > _MANY_SEARCHES and key in self._known
+
+    def add(self, key: tuple[Expr, bool]) -> None:
+        """Nothing shorter was found for it."""
+        self._known.add(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +74,12 @@ class Pass:
         identities: bool,
         large: bool = False,
         deadline: float = float("inf"),
+        settled: Settled | None = None,
     ) -> None:
         self.algebra = Algebra(measure, signs, large)
         self.forms = Forms(self.algebra, work, identities)
         self._searching, self._large, self._deadline = work > 0, large, deadline
+        self._identities, self._settled = identities, settled or Settled()
         self._values: dict[Expr, Value] = {}
         self._inner: set[Expr] = set()
         self._surface: set[Expr] = set()
@@ -130,9 +156,19 @@ class Pass:
                 return value
             if self._large:
                 return self.forms.factored(value)
-            return self.forms.of_product(self.forms.of_sum(value))
+            return self._shortest(value) if self._searching else value
         except (TooLarge, ZeroDivisionError):
             return self._as_it_is(node)
+
+    def _shortest(self, value: Value) -> Value:
+        key = self.algebra.write(value), self._identities
+        if key in self._settled:
+            return value
+        fired = set(self.algebra.fired)
+        found = self.forms.of_product(self.forms.of_sum(value))
+        if found is value and self.forms.work > 0 and fired == self.algebra.fired:
+            self._settled.add(key)
+        return found
 
     def _as_it_is(self, node: Apply) -> Value:
         """The node over its arguments' forms, not combined with anything."""

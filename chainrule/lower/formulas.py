@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import chain, count
-from typing import NamedTuple
 
 from chainrule.core.arithmetic import ADD, DIV, MUL, SUB
 from chainrule.core.expr import Expr, Sym, apply, symbol
@@ -40,11 +39,8 @@ class _Pattern:
         self.layout = ""
 
 
-class Formula(NamedTuple):
-    """A pattern, and the names in it from the left."""
-
-    pattern: _Pattern
-    names: tuple[str, ...] = ()
+Formula = tuple[_Pattern, tuple[str, ...]]
+"""A pattern, and the names in it from the left."""
 
 
 class Formulas:
@@ -71,29 +67,31 @@ class Formulas:
         found = self._leaves.get(shape)
         if found is None:
             found = self._leaves[shape] = _Pattern(shape=shape)
-        return Formula(found, (name,))
+        return found, (name,)
 
     def leaf(self, node: Expr) -> Formula:
         """A constant or a dimension."""
         found = self._leaves.get(node)
         if found is None:
             found = self._leaves[node] = _Pattern(leaf=node)
-        return Formula(found)
+        return found, ()
 
     def apply(self, op: Operator, parts: Sequence[Formula]) -> Formula:
         """An operation on formulas."""
-        if len(parts) == 2:
+        key: tuple[object, ...]
+        if len(parts) == 1:
+            ((p, names),) = parts
+            key = (op, p)
+        elif len(parts) == 2:
             (p, first), (q, second) = parts
-            patterns: tuple[_Pattern, ...] = (p, q)
-            names = first + second
+            key, names = (op, p, q), first + second
         else:
-            patterns = tuple([part.pattern for part in parts])
-            names = tuple(chain.from_iterable([part.names for part in parts]))
-        key = (op, *patterns)
+            key = (op, *[pattern for pattern, _ in parts])
+            names = tuple(chain.from_iterable([names for _, names in parts]))
         found = self._made.get(key)
         if found is None:
-            found = self._made[key] = _Pattern(op, patterns)
-        return Formula(found, names)
+            found = self._made[key] = _Pattern(op, tuple([pattern for pattern, _ in parts]))
+        return found, names
 
     def written(self, formula: Formula) -> str:
         """The text of a formula."""

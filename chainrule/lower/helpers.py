@@ -7,7 +7,7 @@ is called. The Chebyshev coefficients were computed with mpmath at 40 digits; th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _ERF = '''
 def _erf(x: Any) -> Any:
@@ -60,7 +60,8 @@ def _gamma(x: Any) -> Any:
     tail = 1 / 1188 - s * 691 / 360360
     series = (1 / 12 - s * (1 / 360 - s * (1 / 1260 - s * (1 / 1680 - s * tail)))) / y
     half = np.exp(0.5 * (y - 0.5) * np.log(y))
-    found = np.sqrt(2 * np.pi) * half * np.exp(series - y) * half / product
+    rest = np.exp(np.maximum(series - y, -700))  # inf * 0 would be nan
+    found = np.sqrt(2 * np.pi) * half * rest * half / product
     whole = np.round(z)
     sine = np.where(whole % 2 == 0, 1.0, -1.0) * np.sin(np.pi * (z - whole))
     below = np.pi / (np.where(z < 0.5, sine, 1.0) * found)
@@ -68,11 +69,12 @@ def _gamma(x: Any) -> Any:
 '''
 _POLYGAMMA = '''
 def _polygamma(n: int, x: Any) -> Any:
-    """The derivative of order n of digamma: asymptotic beyond n + 16 (DLMF 5.15.8)."""
-    y = np.asarray(x, np.float64)
+    """The derivative of order n of digamma: asymptotic (DLMF 5.15.8), reflected (5.15.6)."""
+    z = np.asarray(x, np.float64)
+    y = np.where(z < 0, 1 - z, z)
     found, sign = np.zeros_like(y), (-1.0) ** (n + 1)
     factorial = float(np.prod(np.arange(1.0, n + 1)))
-    while np.any(y < n + 16):  # the recurrence: as often as the least entry needs it
+    while np.any(y < n + 16):
         low = y < n + 16
         step = 1 / np.where(low, y, 1.0) ** (n + 1)
         found = found + np.where(low, sign * factorial * step, 0.0)
@@ -83,13 +85,26 @@ def _polygamma(n: int, x: Any) -> Any:
     for k, c in enumerate(b, 1):
         rising = float(np.prod(np.arange(2 * k + 1.0, 2 * k + n))) if n else 1 / (2 * k)
         total = total + c * rising / y ** (2 * k + n)
-    return (found + sign * total).astype(np.asarray(x).dtype)[()]
+    found = found + sign * total
+    cot = 1 / np.tan(np.pi * np.where(z < 0, z - np.round(z), 0.25))
+    powers = [0.0, 1.0]  # of cot, in its derivative of order n
+    for _ in range(n):
+        lower = [k * p for k, p in enumerate(powers)][1:]
+        both = zip([*lower, 0.0, 0.0], [0.0, 0.0, *lower], strict=True)
+        powers = [-np.pi * (p + q) for p, q in both]
+    slope = powers.pop() * cot
+    for p in powers[:0:-1]:
+        slope = (slope + p) * cot
+    reflected = (-1.0) ** n * found - np.pi * (slope + powers[0])
+    return np.where(z < 0, reflected, found).astype(np.asarray(x).dtype)[()]
 '''
 _EXPM = '''
 def _expm(a: Any) -> Any:
     """The matrix exponential: Padé approximant of order 13, scaled and squared (Higham 2005)."""
     m = np.asarray(a, np.float64)
-    norm = float(np.abs(m).sum(axis=0).max())
+    norm = float(np.abs(m).sum(axis=0).max(initial=0.0))
+    if not np.isfinite(norm):
+        return np.full_like(a, np.nan)
     squarings = max(0, int(np.ceil(np.log2(max(norm, 1e-300) / 5.37))))
     m, b = m / 2.0**squarings, [1.0]
     for k in range(1, 14):
@@ -139,9 +154,8 @@ TEMPLATES = {
 """What stands for the rows of the table that call a library other than NumPy."""
 
 
-def helper_texts(lines: Iterable[str]) -> list[str]:
-    """The functions that the lines call, each after those that it calls itself."""
-    text = "\n".join(lines)
-    called = [name for name in _TEXTS if f"{name}(" in text]
+def helper_texts(texts: Sequence[str]) -> list[str]:
+    """The functions that the texts call, each after those that it calls itself."""
+    called = [name for name in _TEXTS if any(f"{name}(" in text for text in texts)]
     needed = dict.fromkeys(n for name in called for n in (*_NEEDS.get(name, ()), name))
     return [_TEXTS[name].strip("\n") for name in needed]

@@ -35,6 +35,14 @@ class Identifiers:
         self._taken.add(text)
         return text
 
+    def suffixed(self, identifier: str, suffix: str) -> str:
+        """An identifier that nothing else has, made of another one."""
+        text = identifier + suffix
+        if text in self._taken:
+            text = self._varied(text)
+        self._taken.add(text)
+        return text
+
     def _varied(self, text: str) -> str:
         """The identifier with marks behind it; with a number where many names look alike."""
         for _ in range(_MOST_MARKS):

@@ -78,21 +78,23 @@ class Expansion:
     def run(self, roots: Iterable[Expr]) -> None:
         """Rewrite everything below the roots; `new` has the result of each node."""
         order = topological(roots)
-        self.rectified = {node.args[0]: node for node in order if arrays.is_op(node, "relu")}
+        relu = lookup("relu")
+        self.rectified = {node.args[0]: node for node in order if node.op is relu}
+        new = self.new
         for node in order:
-            if node in self.new:
+            if node in new:
                 continue
             if not isinstance(node, Apply):
-                self.new[node] = node
+                new[node] = node
                 continue
-            args = tuple(self.new[a] for a in node.args)
+            args = tuple([new[a] for a in node.args])
             rule = _RULES.get(node.op.name)
             found = rule(self, node, *args) if rule else None
             if found is None:
                 found = node if args == node.args else apply(node.op, *args)
             elif node.op.name in _WHOLE:
                 self.wholes.setdefault(found, (node.op, args))
-            self.new[node] = found
+            new[node] = found
 
     def hint(self, node: Expr, of: Expr, suffix: str) -> Expr:
         """Suggest a name for a helper."""
@@ -202,9 +204,12 @@ def _special(op: Operator, a: Expr, b: Expr) -> Expr | None:
     if op is ADD and a is ONE and arrays.is_op(b, "erf"):
         return apply(ERFC, neg(b.args[0]))  # without cancellation
     if op is MUL:
-        for x, y in ((a, b), (b, a)):
-            if y.op is LN and x.op is not None and x.op.name == "pow" and x.args[0] is y.args[0]:
-                return apply(XLOGY, x, y.args[0])  # the slope of a^b by b, 0 at a = 0
+        if a.op is LN or b.op is LN:
+            for x, y in ((a, b), (b, a)):
+                power = x.op is not None and x.op.name == "pow"
+                if y.op is LN and power and x.args[0] is y.args[0]:
+                    return apply(XLOGY, x, y.args[0])  # the slope of a^b by b, 0 at a = 0
+        return None
     if op is ADD and a.op is NEG and b.op is not NEG:
         op, a, b = SUB, b, a.args[0]
         found = _common_factor(op, a, b)
@@ -241,10 +246,11 @@ def _folded(op: Operator, a: Expr, b: Expr) -> Expr:
 
 
 def _product(a: Expr, b: Expr) -> Expr:
-    for factor, other in ((a, b), (b, a)):
-        reciprocal = factor.op is DIV and factor.args[0] is ONE and not factor.shape
-        if reciprocal and other.op is not NEG and (other.shape or type(other) is Const):
-            return div(other, factor.args[1])  # (1/n) a is a/n
+    if a.op is DIV or b.op is DIV:
+        for factor, other in ((a, b), (b, a)):
+            reciprocal = factor.op is DIV and factor.args[0] is ONE and not factor.shape
+            if reciprocal and other.op is not NEG and (other.shape or type(other) is Const):
+                return div(other, factor.args[1])  # (1/n) a is a/n
     return mul(a, b)
 
 

@@ -23,24 +23,25 @@ class Loaded:
     a line.
 
     Attributes:
+        source: the whole text.
         names: what is defined so far.
     """
 
     def __init__(self, parts: Sequence[str], functions: Sequence[str] = ()) -> None:
         """Load the first of the parts; the others define one of the functions each, in order."""
-        self._file = f"<chainrule gradient code {next(_numbers)}>"
-        text = "".join(parts)
-        linecache.cache[self._file] = (len(text), None, text.splitlines(keepends=True), self._file)
+        number = next(_numbers)
+        # Between angle brackets alone, tracebacks would not ask for the lines.
+        self._file = f"<chainrule>/gradient code {number}"
+        self.source = text = "".join(parts)
+        linecache.cache[self._file] = (lambda: text,)
         weakref.finalize(self, linecache.cache.pop, self._file, None)
         self.names: dict[str, Any] = {"__name__": self._file}
-        self._waiting: dict[str, tuple[int, str]] = {}
-        line = 0
-        for name, part in zip((None, *functions), parts, strict=True):
-            if name is None:
-                self._run(line, part)
-            else:
-                self._waiting[name] = line, part
-            line += part.count("\n")
+        self._waiting: dict[str, tuple[int, int]] = {}  # where in the text
+        place = len(parts[0])
+        self._run(0, place)
+        for name, part in zip(functions, parts[1:], strict=True):
+            self._waiting[name] = place, place + len(part)
+            place += len(part)
 
     def __getitem__(self, name: str) -> Any:
         """The function of this name."""
@@ -50,5 +51,6 @@ class Loaded:
             self._waiting.pop(name, None)
         return self.names[name]
 
-    def _run(self, line: int, text: str) -> None:
-        exec(compile("\n" * line + text, self._file, "exec", dont_inherit=True), self.names)
+    def _run(self, start: int, end: int) -> None:
+        text = "\n" * self.source.count("\n", 0, start) + self.source[start:end]
+        exec(compile(text, self._file, "exec", dont_inherit=True), self.names)

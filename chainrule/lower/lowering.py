@@ -101,11 +101,11 @@ def lower(
     kept = dict(written)
     for name, node in (names or {}).items():
         kept.setdefault(name, node)
-    _check_branches(kept.values())
     stable = stabilize([*kept.values()])
     kept = dict(zip(kept, stable.roots, strict=True))
-    ends = [kept[name] for name in program.outputs]
-    kept = dict(zip(kept, guard_branches([*kept.values()], ends), strict=True))
+    if _has_branches(stable.roots):
+        ends = [kept[name] for name in program.outputs]
+        kept = dict(zip(kept, guard_branches(stable.roots, ends), strict=True))
     outputs = {name: kept[name] for name in program.outputs}
     if mode != "jacobian":
         scalar_output(program, outputs)
@@ -172,21 +172,26 @@ def _check_dimensions(inputs: Iterable[Sym]) -> None:
             raise UsageError(f"{dim!r} is no dimension", hint="a name, as n, or a sum, as n + 1")
 
 
-def _check_branches(roots: Iterable[Expr]) -> None:
-    """Refuse very many branches: the slope of each says that none before it holds."""
-    for node in topological(roots):
-        if node.op is PIECEWISE and len(node.args) > 2 * _MOST_BRANCHES + 1:
+def _has_branches(roots: Iterable[Expr]) -> bool:
+    """Whether there are any; very many are refused: each slope says that none before holds."""
+    branching = [node for node in topological(roots) if node.op is PIECEWISE]
+    for node in branching:
+        if len(node.args) > 2 * _MOST_BRANCHES + 1:
             raise UnsupportedError(
                 f"a piecewise of {len(node.args) // 2:,} conditions is not compiled: at most "
                 f"{_MOST_BRANCHES}",
                 hint="write the rest of the cases as a piecewise of its own, in the last one",
             )
+    return bool(branching)
 
 
 def _labels(roots: Iterable[Expr]) -> set[str]:
     """The names that occur as numbers of classes only."""
     counted: dict[str, bool] = {}
-    for node in topological(roots):
+    order = topological(roots)
+    if not any(arrays.is_op(node, "one_hot") for node in order if node.shape):
+        return set()
+    for node in order:
         for slot, a in enumerate(node.args):
             if isinstance(a, Sym):
                 label = slot == 0 and arrays.is_op(node, "one_hot")

@@ -38,6 +38,19 @@ class Code(NamedTuple):
     number: float | None = None
 
 
+_new = tuple.__new__  # what the class does, without the call
+
+
+def name_code(name: str) -> Code:
+    """A name."""
+    return _new(Code, (name, 6, False, False, 0, False, "", 6, None))
+
+
+def operation_code(text: str, binding: int, operations: int) -> Code:
+    """An operation of NumPy."""
+    return _new(Code, (text, binding, False, False, operations, False, "", 6, None))
+
+
 _PLACE = re.compile(r"\{(\d+)\}")
 ATOM, POWER, UNARY, PRODUCT, SUM, TEST = 6, 5, 4, 3, 2, 1
 _BINDING: dict[type[ast.AST], int] = {
@@ -46,8 +59,11 @@ _BINDING: dict[type[ast.AST], int] = {
 }  # fmt: skip
 
 
+Template = tuple[int, str, tuple[tuple[int, int, str], ...]]
+
+
 @lru_cache(maxsize=4096)
-def _read(template: str) -> tuple[int, str, tuple[tuple[int, int, str], ...]]:
+def read(template: str) -> Template:
     """How the template binds, how it starts, and each place: slot, least binding, what follows.
 
     It is Python's own syntax tree that says what stands beside an operator.
@@ -94,12 +110,12 @@ def _binds(tree: ast.expr) -> int:
 
 def filled(template: str, args: Sequence[Code]) -> Code:
     """The template with its operands, bracketed where Python needs it."""
-    return Code(*filling(template, args))
+    return Code(*filling(read(template), args))
 
 
-def filling(template: str, args: Sequence[Code]) -> tuple[str, int]:
+def filling(template: Template, args: Sequence[Code]) -> tuple[str, int]:
     """The text of the template with its operands, and how it binds."""
-    binding, start, places = _read(template)
+    binding, start, places = template
     text = start
     for slot, least, after in places:
         code = args[slot]

@@ -18,7 +18,17 @@ from chainrule.core.table.abstract import AbstractOperator
 from chainrule.lower.branches import Floats
 from chainrule.lower.helpers import TEMPLATES
 from chainrule.lower.numpy_batched import write_batched
-from chainrule.lower.numpy_code import ATOM, PRODUCT, UNARY, Code, filled, filling
+from chainrule.lower.numpy_code import (
+    ATOM,
+    PRODUCT,
+    UNARY,
+    Code,
+    Template,
+    filled,
+    filling,
+    operation_code,
+    read,
+)
 
 _LARGEST_INT = 2**31  # larger ones are written as floats: NumPy has no use for them
 _FEW = 8
@@ -87,13 +97,13 @@ def _known(node: Apply, args: Sequence[Code]) -> Code | None:
     return Code(text, UNARY if text[0] == "-" else ATOM, python=True, number=number)
 
 
-def _plain(op: Operator) -> str:
-    """The template of a row that says it all; empty where something is decided here."""
+def _plain(op: Operator) -> Template | None:
+    """The template of a row that says it all; None where something is decided here."""
     decided = isinstance(op, AbstractOperator) or op.notation == "relation" or op.shape is not None
     if decided or op.variadic or op.name in _BATCHED or op.name == "piecewise":
-        return ""
+        return None
     template = TEMPLATES.get(op.name, op.numpy)
-    return "" if "{dtype}" in template else template
+    return None if "{dtype}" in template else read(template)
 
 
 def dimension_code(dim: Dim, names: Mapping[str, str]) -> str:
@@ -123,26 +133,27 @@ class Expressions:
     def __init__(self, dtype: str, dimension: Callable[[Dim], str]) -> None:
         self.dtype = dtype
         self.dimension = dimension
-        self._plain: dict[Operator, str] = {}  # what is filled in, and nothing else
+        self._plain: dict[Operator, Template | None] = {}  # what is filled in, and nothing else
 
     def write(self, node: Apply, args: Sequence[Code]) -> Code:
         """The operation on operands that are written already."""
         op = node.op
         operations, python = 1, not node.shape
-        plain = self._plain.get(op)
-        if plain is None:
+        if op in self._plain:
+            plain = self._plain[op]
+        else:
             plain = self._plain[op] = _plain(op)
         for a in args:
             operations += a.operations
             if not a.python:
                 python = False
                 if a.test or a.batched:
-                    plain = ""
+                    plain = None
             elif a.test:
-                plain = ""
+                plain = None
         if plain and not python:
             text, binding = filling(plain, args)
-            return Code(text, binding, False, False, operations)
+            return operation_code(text, binding, operations)
         if isinstance(op, AbstractOperator):
             raise UnsupportedError(
                 f"{op.name} is only a name: there is no code for it",

@@ -16,11 +16,10 @@ from chainrule.core.expr import Apply, Const, Expr, Sym
 from chainrule.core.ops import lookup
 from chainrule.core.shape import Dim, affine
 from chainrule.lower.formulas import Formula, Formulas
-from chainrule.lower.identifiers import Identifiers
-from chainrule.lower.numpy_code import Code, repeated
+from chainrule.lower.numpy_code import Code, name_code, repeated
 from chainrule.lower.numpy_expression import Expressions, dimension_code, literal
 from chainrule.lower.private import COLUMN, FLAT
-from chainrule.lower.schedule import Schedule, Statement
+from chainrule.lower.schedule import Names, Schedule
 
 _LONGEST = 66  # of an expression that has parts written in place
 _MOST_OPERATIONS = 6
@@ -28,6 +27,7 @@ _LONGEST_NUMBER = 160  # of a number made of dimensions, which stands wherever i
 _MANY = 8  # operands
 _SHARED = re.compile(r"\w+(\.T)?")
 _LOOKS = frozenset({COLUMN, FLAT, lookup("transpose")})  # into memory of the argument, in place
+_new = tuple.__new__  # what a named tuple's own class does, without the call
 _VIEWS = frozenset({"transpose", "index", "slice", "column", "flat"})
 
 KINDS = {
@@ -41,54 +41,48 @@ RESERVED = (
 )  # fmt: skip
 
 
-class Line(NamedTuple):
-    """An assignment: what it reads are arrays that have lines or are inputs."""
+class Part(NamedTuple):
+    """What stands for a node: a name, a constant, or an operation that may have no line yet.
 
-    target: str
-    statement: Statement
-    code: Code
-    reads: tuple[Expr, ...]
-    mathematics: Formula
-
-
-class _Operand(NamedTuple):
-    """What stands for a node: a name, a constant, or a part that has no line yet.
-
-    `reads`: the arrays in it; `statement`: of a part; `heavy`: whether it has operations of NumPy.
+    Attributes:
+        code: the text.
+        reads: the arrays in it that have lines or are inputs.
+        mathematics: the formula, over names.
+        heavy: whether it has operations of NumPy, and no line yet.
     """
 
     code: Code
     reads: tuple[Expr, ...]
     mathematics: Formula
-    statement: Statement | None = None
     heavy: bool = False
 
 
-class Names:
-    """What the code calls nodes; an unnamed one gets its number when it gets a line."""
+class Line(NamedTuple):
+    """An assignment; `batched`: of an array with an axis in front that the node has not."""
 
-    def __init__(self, schedule: Schedule, dimensions: Iterable[str]) -> None:
-        self._identifiers = Identifiers(RESERVED)
-        fresh = self._identifiers.fresh
-        self.of: dict[Expr, str] = {s: fresh(s.name) for s in schedule.lowered.inputs}
-        self.given: dict[Expr, str] = {
-            s.node: fresh(s.name) for s in schedule.statements if s.named
-        }
-        self.dimensions = {name: fresh(name) for name in dimensions}
+    target: str
+    node: Expr
+    code: str
+    batched: bool
+    reads: tuple[Expr, ...]
+    mathematics: Formula
 
-    def name(self, s: Statement) -> str:
-        """The name of a statement that gets a line now."""
-        if s.node not in self.of:
-            if s.node in self.given:
-                found = self.given[s.node]
-            elif s.of in self.of:
-                found = self._identifiers.fresh(f"{self.of[s.of]}_bar")
-            elif s.base in self.of:
-                found = self._identifiers.fresh(f"{self.of[s.base]}_{s.suffix}")
-            else:
-                found = self._identifiers.numbered("u" if s.stage == "forward" else "t")
-            self.of[s.node] = found
-        return self.of[s.node]
+
+class Dimensions:
+    """The code of dimensions.
+
+    Attributes:
+        used: the named ones that were asked for.
+    """
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.used: dict[str, None] = {}
+        self._names = names
+
+    def code(self, dim: Dim) -> str:
+        """The size of a dimension."""
+        self.used.update(dict.fromkeys(name for name in affine(dim) if name))
+        return dimension_code(dim, self._names)
 
 
 class Body:
@@ -96,121 +90,129 @@ class Body:
 
     Attributes:
         lines: in order.
-        dimensions: the named dimensions that the lines use.
-        formulas: what each statement computes, over names of lines.
+        dimensions: the code of those that the lines use.
     """
 
     def __init__(
-        self, schedule: Schedule, dtype: str, names: Names, targets: Mapping[Expr, str],
-        made: Formulas,
+        self, schedule: Schedule, dtype: str, names: Names, dimensions: Mapping[str, str],
+        targets: Mapping[Expr, str], made: Formulas,
     ) -> None:  # fmt: skip
         self._wholes = schedule.wholes
         self.lines: list[Line] = []
-        self.dimensions: dict[str, None] = {}
-        self.formulas: dict[Expr, Formula] = {}
+        # Of its own, or the body would be part of a cycle, and its memory held.
+        self.dimensions = Dimensions(dimensions)
         self._names = names
         self._targets = targets  # results that are put where they belong
         self._made = made
-        self._expressions = Expressions(dtype, self.dimension)
-        self._known: dict[Expr, _Operand] = {}
+        self._expressions = Expressions(dtype, self.dimensions.code)
+        self._known: dict[Expr, Part] = {}
         self._aliases: set[Expr] = set()  # another name for an array, or a transpose
         self._wanted: set[Expr] = set()
+        self._called = schedule.called
         self._inputs = {s.name for s in schedule.lowered.inputs}
 
-    def dimension(self, dim: Dim) -> str:
-        self.dimensions.update(dict.fromkeys(name for name in affine(dim) if name))
-        return dimension_code(dim, self._names.dimensions)
-
     def run(
-        self, statements: Iterable[Statement], results: Iterable[Expr], last: Expr | None = None
+        self, order: Sequence[Apply], results: Iterable[Expr], last: Expr | None = None
     ) -> None:
         """Write the statements; the results get lines of their own, but for the `last`."""
         wanted = self._wanted = set(results)
-        statements = list(statements)
-        uses = Counter(chain(wanted, chain.from_iterable(s.node.args for s in statements)))
-        for s in statements:
-            node = s.node
-            part = self._known[node] = self._written(s)
-            self.formulas[node] = part.mathematics
+        uses = Counter(chain(wanted, chain.from_iterable([node.args for node in order])))
+        known = self._known
+        for node in order:
+            part = known[node] = self._written(node)
             if node is last and uses[node] == 1:
                 continue
-            if not self._may_wait(part, s, uses[node]):
+            if not self._may_wait(part, node, uses[node]):
                 self._emit(node)
 
-    def _may_wait(self, part: _Operand, s: Statement, uses: int) -> bool:
+    def formula(self, node: Expr) -> Formula | None:
+        """What a statement computes, or its name; None of what no statement computes."""
+        part = self._known.get(node) if isinstance(node, Apply) else None
+        return None if part is None else part.mathematics
+
+    def _may_wait(self, part: Part, node: Apply, uses: int) -> bool:
         """Whether it is written where it is used, rather than on a line of its own."""
         code = part.code
         if code.diagonal == "1":
             return True
-        if s.named or s.node in self._wanted:
+        if node in self._called or node in self._wanted:
             return False
         if code.python:
             return len(code.text) <= _LONGEST_NUMBER
-        return uses == 1 or (s.node.op in _LOOKS and not code.operations)
+        return uses == 1 or (node.op in _LOOKS and not code.operations)
 
-    def _written(self, s: Statement) -> _Operand:
+    def _written(self, node: Apply) -> Part:
         """The statement with its operands in place, where that stays readable."""
-        node, known = s.node, self._known
+        known, args = self._known, node.args
         while True:
-            operands = [known.get(a) or self._leaf(a) for a in node.args]
-            waiting = any(o.heavy for o in operands)
-            if waiting and self._too_heavy(node, operands):
+            codes: list[Code] = []
+            formulas: list[Formula] = []
+            reads: tuple[Expr, ...] = ()
+            waiting = False
+            for a in args:
+                code, read, formula, heavy = known.get(a) or self._leaf(a)
+                codes.append(code)
+                formulas.append(formula)
+                reads += read
+                if heavy:
+                    waiting = True
+            if waiting and self._too_heavy(node):
                 continue
-            code = self._expressions.write(node, [o.code for o in operands])
+            code = self._expressions.write(node, codes)
             if node.op in _LOOKS:
                 code = code._replace(operations=code.operations - 1)
             if not waiting or (len(code.text) <= _LONGEST and code.operations <= _MOST_OPERATIONS):
                 break
-            heavy = [a for a, o in zip(node.args, operands, strict=True) if o.heavy]
-            self._emit(max(heavy, key=lambda a: known[a].code.operations))
-        reads: tuple[Expr, ...] = ()
-        for o in operands:
-            reads += o.reads
+            self._emit(max(self._waiting(args), key=lambda a: known[a].code.operations))
         if len(reads) > 1:
             reads = tuple(dict.fromkeys(reads))
-        heavy_itself = code.operations > 0 and not code.python
-        return _Operand(code, reads, self._formula_of(s, operands), s, heavy_itself)
+        heavy = code.operations > 0 and not code.python
+        return _new(Part, (code, reads, self._formula_of(node, formulas), heavy))
 
-    def _too_heavy(self, node: Apply, operands: Sequence[_Operand]) -> bool:
+    def _waiting(self, args: Iterable[Expr]) -> list[Expr]:
+        """The arguments that have operations of NumPy and no line yet."""
+        return [a for a in args if self._known[a].heavy]
+
+    def _too_heavy(self, node: Apply) -> bool:
         """Whether parts got lines: what stands twice, and what makes many operands long."""
-        args = node.args
+        args, known = node.args, self._known
+        if len(args) == 1 and not repeated(node.op.numpy, 0):
+            return False
         times = args.count if len(args) <= _MANY else Counter(args).__getitem__
         found = [
-            a for slot, (a, o) in enumerate(zip(args, operands, strict=True))
-            if o.heavy and (times(a) != 1 or repeated(node.op.numpy, slot))
+            a for slot, a in enumerate(args)
+            if known[a].heavy and (times(a) != 1 or repeated(node.op.numpy, slot))
         ]  # fmt: skip
         if not found and len(args) > _MANY:
-            left = sum(len(o.code.text) for o in operands) - _LONGEST
-            waiting = [a for a, o in zip(args, operands, strict=True) if o.heavy]
-            for a in sorted(waiting, key=lambda a: -self._known[a].code.operations):
+            left = sum(len(known[a].code.text) for a in args) - _LONGEST
+            for a in sorted(self._waiting(args), key=lambda a: -known[a].code.operations):
                 if left > 0:
-                    left -= len(self._known[a].code.text)
+                    left -= len(known[a].code.text)
                     found.append(a)
         for a in dict.fromkeys(found):
             self._emit(a)
         return bool(found)
 
-    def _formula_of(self, s: Statement, operands: Sequence[_Operand]) -> Formula:
+    def _formula_of(self, node: Apply, formulas: Sequence[Formula]) -> Formula:
         """What the statement computes, over names: of a softmax the softmax."""
-        node = s.node
-        whole = self._wholes.get(node)
+        whole = self._wholes.get(node) if self._wholes else None
         if whole is not None:
             op, args = whole
-            folded = any(isinstance(a, Apply) and a not in self.formulas for a in args)
+            folded = any(isinstance(a, Apply) and a not in self._known for a in args)
             if not folded:
-                return self._made.apply(op, [self._operand(a).mathematics for a in args])
-        if node.op is FLAT:
-            return operands[0].mathematics
-        return self._made.apply(node.op, [o.mathematics for o in operands])
+                return self._made.apply(op, [self._part(a).mathematics for a in args])
+        return formulas[0] if node.op is FLAT else self._made.apply(node.op, formulas)
 
     def _emit(self, node: Expr) -> None:
-        code, reads, mathematics, statement, _ = self._known[node]
-        assert statement is not None
+        code, reads, mathematics, _ = self._known[node]
         if code.test and node in self._wanted:
             code = self._expressions.number(code)
-        target = self._targets.get(node) or self._names.name(statement)
+        target = self._targets.get(node) or self._names.name(node)
         # Of a number it is remembered how much is in it.
-        stands = Code(target, 6, code.python, code.test, code.operations if code.python else 0)
+        if code.python or code.test:
+            stands = Code(target, 6, code.python, code.test, code.operations if code.python else 0)
+        else:
+            stands = name_code(target)
         if code.batched:
             stands = Code(target, batched=True)
             if code.diagonal not in ("", "1"):
@@ -220,25 +222,26 @@ class Body:
         if node.shape and not stands.diagonal and _SHARED.fullmatch(code.text):
             self._aliases.add(node)
         self._known[node] = self._named(node, target, stands)
-        self.lines.append(Line(target, statement, code, reads, mathematics))
+        self.lines.append(_new(Line, (target, node, code.text, code.batched, reads, mathematics)))
 
-    def _named(self, node: Expr, name: str, code: Code) -> _Operand:
-        reads = (node,) if node.shape else ()
-        return _Operand(code, reads, self._made.name(name, node.shape))
+    def _named(self, node: Expr, name: str, code: Code) -> Part:
+        shape = node.shape
+        reads = (node,) if shape else ()
+        return _new(Part, (code, reads, self._made.name(name, shape), False))
 
-    def _operand(self, node: Expr) -> _Operand:
+    def _part(self, node: Expr) -> Part:
         """What stands for the node now."""
         return self._known.get(node) or self._leaf(node)
 
-    def _leaf(self, node: Expr) -> _Operand:
+    def _leaf(self, node: Expr) -> Part:
         if isinstance(node, Const):
-            found = _Operand(literal(node), (), self._made.leaf(node))
+            found = Part(literal(node), (), self._made.leaf(node))
         elif isinstance(node, Sym) and node.name not in self._inputs:
-            size = Code(self.dimension(node.name), python=True)
-            found = _Operand(size, (), self._made.leaf(node))
+            size = Code(self.dimensions.code(node.name), python=True)
+            found = Part(size, (), self._made.leaf(node))
         else:
             name = self._names.of[node]
-            found = self._named(node, name, Code(name))
+            found = self._named(node, name, name_code(name))
         self._known[node] = found
         return found
 
@@ -248,7 +251,7 @@ class Body:
 
     def code_of(self, node: Expr) -> Code:
         """A result: its name, or a constant."""
-        return self._operand(node).code
+        return self._part(node).code
 
 
 def is_view(node: Expr) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from chainrule.core.errors import UsageError
-from chainrule.core.expr import Expr
+from chainrule.core.expr import Apply, Expr
 from chainrule.core.shape import Dim, Shape, affine
 from chainrule.lower.formulas import Formulas, Text
 from chainrule.lower.helpers import helper_texts
 from chainrule.lower.identifiers import Identifiers
 from chainrule.lower.numpy_expression import dimension_code
-from chainrule.lower.numpy_lines import KINDS, RESERVED, Body, Line, Names, is_view
+from chainrule.lower.numpy_lines import KINDS, RESERVED, Body, Line, is_view
 from chainrule.lower.python_layout import (
     WIDTH,
     commented,
@@ -23,9 +23,10 @@ from chainrule.lower.python_layout import (
     tuple_text,
     wrapped,
 )
-from chainrule.lower.schedule import Schedule, Statement
+from chainrule.lower.schedule import Names, Schedule
 
 __all__ = ["RESERVED", "Module"]
+_BESIDE = WIDTH - 8  # letters of a line and its comment, behind it
 _SMALL = 64  # an array with an axis this short is not worth a line that frees it
 _WORD = re.compile(r"(?<![.\w])\w+(?!=|\w)")
 _IN_PLACE = re.compile(r"np\.(?:exp|tanh|maximum|log|sqrt|sin|cos)\((\w+)(?:, 0)?\)")
@@ -57,7 +58,8 @@ class Module:
         self.dtype = dtype
         symbols = schedule.lowered.inputs
         dims = [n for s in symbols for d in s.shape for n in affine(d) if n]
-        self.names = Names(schedule, dict.fromkeys(dims))
+        self.names = Names(schedule, RESERVED)
+        self._dimensions = {name: self.names.fresh(name) for name in dict.fromkeys(dims)}
         self.inputs = {s.name: self.names.of[s] for s in symbols}
         self.arrays = {self.names.of[s]: s.shape for s in symbols if s.shape}
         self.scalars = [self.names.of[s] for s in symbols if not s.shape]
@@ -74,15 +76,15 @@ class Module:
     def write(self) -> list[str]:
         """The text of the module, in parts: its head, and each function."""
         schedule = self.schedule
-        forward = [s for s in schedule.statements if s.stage == "forward"]
         scalar = not any(node.shape for node in schedule.outputs.values())
         value = "float" if scalar and len(schedule.outputs) == 1 else "Array"
         kind = "float" if value == "float" and not self.arrays else "Array"
         what = f"{self.output} and {KINDS[self.mode][2]}"
         derived = self._function(
-            self.name, schedule.statements, schedule.results,
+            self.name, schedule.order, schedule.results,
             f"tuple[{value}, dict[str, {kind}]]", f"The value of {what}.",
         )  # fmt: skip
+        forward = schedule.order[: schedule.forward]
         plain = self._function("value", forward, {}, value, f"The value of {self.output}.")
         helpers = helper_texts([plain, derived])
         head = self._head(helpers, "Array" in (value, kind))
@@ -117,17 +119,17 @@ class Module:
         return "\n".join(lines).rstrip() + "\n"
 
     def _dim(self, dim: Dim) -> str:
-        return str(dim) if isinstance(dim, int) else dimension_code(dim, self.names.dimensions)
+        return str(dim) if isinstance(dim, int) else dimension_code(dim, self._dimensions)
 
     def _function(
-        self, name: str, statements: Iterable[Statement], grads: Mapping[str, Expr],
+        self, name: str, order: Sequence[Apply], grads: Mapping[str, Expr],
         result: str, title: str,
     ) -> str:  # fmt: skip
         ys = [*self.schedule.outputs.values()]
         targets = self._targets(grads)
-        body = Body(self.schedule, self._dtype, self.names, targets, self._made)
+        body = Body(self.schedule, self._dtype, self.names, self._dimensions, targets, self._made)
         last = ys[0] if not grads and len(ys) == 1 and not ys[0].shape else None
-        body.run(statements, [*ys, *grads.values()], last)
+        body.run(order, [*ys, *grads.values()], last)
         scalar = "float | np.float32" if self.dtype == "float32" else "float"
         arguments = [
             f"{a}: {'Array' if a in self.arrays else scalar}" for a in self.inputs.values()
@@ -135,7 +137,7 @@ class Module:
         after = self._lines(body, [*ys, *grads.values()], bool(grads))
         after += self._returned(body, ys, grads, targets)
         words: set[str] = set()
-        if body.dimensions or self._dtype == "dtype":
+        if body.dimensions.used or self._dtype == "dtype":
             code = [line.partition("  #")[0] for line in after if not line.startswith("#")]
             words = {word for line in code for word in _WORD.findall(line)}
         inside = self._checks(body, words)
@@ -143,7 +145,7 @@ class Module:
             inside.append(f"{self._results}: dict[str, Array] = {{}}")
         inside += after
         lines = signature(name, arguments, result) + self._docstring(title, body, grads)
-        return "\n".join([*lines, *("    " + line for line in inside)]) + "\n"
+        return "\n".join(lines) + "\n    " + "\n    ".join(inside) + "\n"
 
     def _targets(self, grads: Mapping[str, Expr]) -> dict[Expr, str]:
         """Where results are put, if they are too many to be listed at the end."""
@@ -152,7 +154,7 @@ class Module:
             return {}
         if self.mode == "jacobian":
             return {}
-        made = {s.node for s in self.schedule.statements if not s.named}
+        made = set(self.schedule.order).difference(self.schedule.called)
         return {
             node: f"{self._results}[{quoted(n)}]" for n, node in reversed([*grads.items()])
             if node.shape and node in made
@@ -161,11 +163,11 @@ class Module:
     def _checks(self, body: Body, words: set[str]) -> list[str]:
         """Shapes, dtypes, and the sizes that the body needs."""
         lines = []
-        needed = [d for d in body.dimensions if self.names.dimensions[d] in words]
+        needed = [d for d in body.dimensions.used if self._dimensions[d] in words]
         if self.arrays:
             call = wrapped("check(", list(self.arrays), ")")
             if len(needed) == 1 and any(needed[0] in shape for shape in self.arrays.values()):
-                name = self.names.dimensions[needed[0]]
+                name = self._dimensions[needed[0]]
                 call[0] = f"{name} = {call[0]}"
                 call[-1] += f"[{quoted(name)}]"
                 if len(call) == 1 and len(call[0]) + 4 > WIDTH:
@@ -177,7 +179,7 @@ class Module:
                     call = wrapped("sizes = check(", list(self.arrays), ")", 0)
             lines += call
         for dim in needed:
-            lines.append(f"{self.names.dimensions[dim]} = {self._size(dim)}")
+            lines.append(f"{self._dimensions[dim]} = {self._size(dim)}")
         if self._dtype == "dtype" and ("dtype" in words or self.scalars):
             lines.append(f"dtype = np.result_type({', '.join(self.arrays)}).type")
         for scalar in self.scalars:
@@ -190,15 +192,15 @@ class Module:
     def _size(self, dim: str) -> str:
         for shape in self.arrays.values():
             if dim in shape:
-                return f'sizes["{self.names.dimensions[dim]}"]'
+                return f'sizes["{self._dimensions[dim]}"]'
         raise UsageError(f"the size of {dim} cannot be read off the inputs")
 
     def _docstring(self, title: str, body: Body, grads: Mapping[str, Expr]) -> list[str]:
-        made: dict[Expr, Line] = {line.statement.node: line for line in body.lines}
+        made: dict[Expr, Line] = {line.node: line for line in body.lines}
         inner = []
         for name, node in grads.items():
-            if node in made and made[node].code.batched:
-                formula = made[node].code.text
+            if node in made and made[node].batched:
+                formula = made[node].code
                 if body.code_of(node).diagonal:
                     formula = f"np.diag({formula})"
             elif node in made:
@@ -212,7 +214,9 @@ class Module:
 
     def _derivative(self, by: str, line: Line | None) -> str:
         """`dL/dW`; of a Hessian times a direction, `dL_dot/dW`."""
-        head = line.statement.head if line is not None else ""
+        head = ""
+        if line is not None and line.node in self.schedule.of:
+            head = self.schedule.heads.get(line.node, self.schedule.head)
         output = self.output if len(self.schedule.outputs) == 1 else f"({self.output})"
         if head and head not in self._heads:
             head = f"{output}_dot"
@@ -224,40 +228,45 @@ class Module:
         for i, line in enumerate(body.lines):
             for a in line.reads:
                 last[a] = i
-        views = [line for line in body.lines if is_view(line.statement.node)]
-        owned = {line.statement.node for line in body.lines if _is_large(line.statement.node)}
-        owned -= {
-            *results,
-            *(v.statement.node for v in views),
-            *(a for v in views for a in v.reads),
-        }
+        owned = {line.node for line in body.lines if line.node.shape and _is_large(line.node)}
+        if owned:
+            owned.difference_update(results)
+            for line in body.lines:
+                if is_view(line.node):
+                    owned.difference_update((line.node, *line.reads))
         lines: list[str] = []
         dead: list[str] = []
         for i, line in enumerate(body.lines):
-            node, code = line.statement.node, line.code.text
-            ends = [a for a in line.reads if a in owned and last[a] == i] if owned else ()
-            if len(ends) == 1 and ends[0].shape == node.shape:
-                called = _IN_PLACE.fullmatch(code)
-                if called and self.names.of[ends[0]] == called[1]:
-                    code = f"{code[:-1]}, out={called[1]})"
-                    ends = ()
-            if dead and _is_large(node):
-                lines.append(f"del {', '.join(dead)}")
-                dead = []
-            lines += commented(f"{line.target} = {code}", self._comments(line, body))
+            node, code = line.node, line.code
+            ends: Sequence[Expr] = ()
+            if owned:
+                ends = [a for a in line.reads if a in owned and last[a] == i]
+                if len(ends) == 1 and ends[0].shape == node.shape:
+                    called = _IN_PLACE.fullmatch(code)
+                    if called and self.names.of[ends[0]] == called[1]:
+                        code = f"{code[:-1]}, out={called[1]})"
+                        ends = ()
+                if dead and _is_large(node):
+                    lines.append(f"del {', '.join(dead)}")
+                    dead = []
+            code = f"{line.target} = {code}"
+            comments = self._comments(line, body)
+            if len(code) + len(comments[0]) <= _BESIDE:
+                lines.append(f"{code}  # {comments[0]}")
+            else:
+                lines += commented(code, comments)
             if frees:
                 dead += [self.names.of[a] for a in ends]
         return lines
 
     def _comments(self, line: Line, body: Body) -> list[str]:
         """From the fullest to the shortest."""
-        s = line.statement
-        if line.code.batched:
+        if line.batched:
             return self._batched_comments(line, body)
-        shape = self._shape(s.node.shape)
+        shape = self._shape(line.node.shape)
         formula = self._made.written(line.mathematics)
         lead = f"{shape}  " if shape else ""
-        of = self._called(s.of, body)
+        of = self._called(line.node, body)
         if not of:
             return [f"{lead}{formula}", shape]
         by = self._derivative(of, line)
@@ -265,20 +274,25 @@ class Module:
 
     def _batched_comments(self, line: Line, body: Body) -> list[str]:
         """Of the rows of a Jacobian together: their shape, and what they are."""
-        s, outputs = line.statement, list(self.schedule.outputs.values())
+        outputs = list(self.schedule.outputs.values())
         rows = outputs[0].shape if len(outputs) == 1 else (len(outputs),)
         front = " * ".join(self._dim(d) for d in rows)
-        shape = tuple_text([front, *(self._dim(d) for d in s.node.shape)])
-        if body.code_of(s.node).diagonal:
+        shape = tuple_text([front, *(self._dim(d) for d in line.node.shape)])
+        if body.code_of(line.node).diagonal:
             shape = f"diagonal of {shape}"
-        of = self._called(s.of, body)
+        of = self._called(line.node, body)
         return [f"{shape}  {self._derivative(of, line)}", shape] if of else [shape]
 
-    def _called(self, node: Expr | None, body: Body) -> str:
-        """A node by its name or its formula; empty where no line has it, as it was folded away."""
-        if node is None or (node not in self.names.of and node not in body.formulas):
+    def _called(self, node: Expr, body: Body) -> str:
+        """What it is the derivative by: a name or a formula; empty where no line has it."""
+        of = self.schedule.of.get(node)
+        if of is None:
             return ""
-        return self.names.of.get(node) or f"({self._made.written(body.formulas[node])})"
+        name = self.names.of.get(of)
+        if name is None:
+            formula = body.formula(of)
+            return "" if formula is None else f"({self._made.written(formula)})"
+        return name
 
     def _returned(
         self, body: Body, ys: Sequence[Expr], grads: Mapping[str, Expr],
@@ -291,8 +305,9 @@ class Module:
             value = f"np.array({codes[0]})" if body.is_shared(ys[0]) else codes[0]
         else:
             value = f"float({codes[0]})"
-        if not grads and value.startswith("float(") and ys[0] in body.formulas:
-            formula = self._made.written(body.formulas[ys[0]])
+        made = body.formula(ys[0])
+        if not grads and value.startswith("float(") and made is not None:
+            formula = self._made.written(made)
             return commented(f"return {value}", [f"{self.output} = {formula}", formula])
         if not grads:
             array = len(ys) == 1 and ys[0].shape and not body.is_shared(ys[0])
@@ -307,8 +322,8 @@ class Module:
             if code != f"{self._results}[{quoted(name)}]":
                 entries[quoted(name)] = code
         if targets:
-            made = [f"{self._results}[{n}] = {code}" for n, code in entries.items()]
-            return [*made, f"return {value}, {self._results}"]
+            put = [f"{self._results}[{n}] = {code}" for n, code in entries.items()]
+            return [*put, f"return {value}, {self._results}"]
         return wrapped(f"return {value}, {{", [f"{n}: {code}" for n, code in entries.items()], "}")
 
     def _result(self, body: Body, name: str, node: Expr, ys: Sequence[Expr]) -> str:
@@ -316,8 +331,8 @@ class Module:
         code = body.code_of(node)
         if self.mode == "jacobian" and (ys[0].shape or len(ys) > 1):
             (variable,) = (s for s in self.schedule.lowered.inputs if s.name == name)
-            axes = [str(len(ys))] if len(ys) > 1 else [body.dimension(d) for d in ys[0].shape]
-            shape = ", ".join([*axes, *(body.dimension(d) for d in variable.shape)])
+            axes = [str(len(ys))] if len(ys) > 1 else [body.dimensions.code(d) for d in ys[0].shape]
+            shape = ", ".join([*axes, *(body.dimensions.code(d) for d in variable.shape)])
             if not code.batched:
                 return f"np.zeros(({shape},), {self._dtype})"
             return f"{code.text}.reshape({shape})" if len(ys[0].shape) == 2 else code.text

@@ -9,51 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
-from chainrule.core import arrays
 from chainrule.core.expr import Apply, Expr, Sym, topological
 from chainrule.core.ops import Operator
 from chainrule.lower.identifiers import Identifiers
 from chainrule.lower.kernels import Expansion
 from chainrule.lower.lowering import Lowered
 
-Stage = Literal["forward", "backward"]
-
-
-class Statement(NamedTuple):
-    """`name = node.op(*node.args)`: one operation, its operands names or literals.
-
-    Attributes:
-        name: an identifier of Python, assigned once.
-        node: what is computed; `Schedule.names` has the name of each argument that is not a
-            constant, a dimension or made of these.
-        stage: whether the value needs it, or only the derivatives.
-        of: of a derivative of the output by a node, that node.
-        head: what it is the derivative of.
-        named: whether the program or the derivation calls it so.
-        base, suffix: of a helper of a softmax, the node it is named after, and how.
-    """
-
-    name: str
-    node: Apply
-    stage: Stage
-    of: Expr | None = None
-    head: str = ""
-    named: bool = False
-    base: Expr | None = None
-    suffix: str = ""
-
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Statements in order.
+    """Statements `name = node.op(*node.args)` in order: operands are names or literals.
 
     Attributes:
         lowered: what they compute, with the rows' own nodes replaced by operations.
         inputs: identifiers by name of the input, in order.
-        statements: in order; all forward ones before all backward ones.
-        names: the identifier of each input and of each statement's node.
+        order: what is computed, one operation a statement; none is a constant or a name.
+        forward: how many the value needs; they come first, and the others are for derivatives.
+        called: for a node that the program or the derivation calls so, the identifier.
+        of: for a derivative of the output by a node, that node; of the others alone.
+        heads: what it is the derivative of, where that is not the same for all.
+        head: else what it is for all of them.
+        hints: for a helper of a softmax, the node it is named after, and how.
         outputs, results: nodes by name, as in `Lowered`, after the replacement.
         wholes: for the last of several operations that stand for a row (a softmax), the row and
             its arguments.
@@ -61,11 +38,48 @@ class Schedule:
 
     lowered: Lowered
     inputs: Mapping[str, str]
-    statements: tuple[Statement, ...]
-    names: Mapping[Expr, str]
+    order: Sequence[Apply]
+    forward: int
+    called: Mapping[Expr, str]
+    of: Mapping[Expr, Expr]
+    heads: Mapping[Expr, str]
+    head: str
+    hints: Mapping[Expr, tuple[Expr, str]]
     outputs: Mapping[str, Expr]
     results: Mapping[str, Expr]
     wholes: Mapping[Expr, tuple[Operator, tuple[Expr, ...]]]
+
+
+class Names:
+    """What code calls nodes; an unnamed one gets its number when it is asked for.
+
+    Attributes:
+        of: what is named already.
+        given: what the program or the derivation calls nodes.
+    """
+
+    def __init__(self, schedule: Schedule, taken: Iterable[str]) -> None:
+        self._identifiers = Identifiers(taken)
+        self.fresh = self._identifiers.fresh
+        self._schedule = schedule
+        self._forward = set(schedule.order[: schedule.forward])
+        self.of: dict[Expr, str] = {s: self.fresh(s.name) for s in schedule.lowered.inputs}
+        self.given = {node: self.fresh(name) for node, name in schedule.called.items()}
+
+    def name(self, node: Expr) -> str:
+        """The name of a node that has a statement."""
+        found = self.of.get(node) or self.given.get(node)
+        if found is None:
+            of = self._schedule.of.get(node)
+            base, suffix = self._schedule.hints.get(node, (None, ""))
+            if of in self.of:
+                found = self._identifiers.suffixed(self.of[of], "_bar")
+            elif base in self.of:
+                found = self._identifiers.suffixed(self.of[base], f"_{suffix}")
+            else:
+                found = self._identifiers.numbered("u" if node in self._forward else "t")
+        self.of[node] = found
+        return found
 
 
 def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
@@ -90,7 +104,7 @@ def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
     for node, name in lowered.names.items():
         called.setdefault(new[node], name)
 
-    order: list[Expr] = []
+    order: list[Apply] = []
     seen: set[Expr] = set()
     wanted = _below([*outputs.values(), *results.values()])
     # In the order of the program's statements, where the value needs them.
@@ -98,21 +112,34 @@ def schedule(lowered: Lowered, taken: Iterable[str] = ()) -> Schedule:
     for node in [*(n for n in called if n in needed), *outputs.values()]:
         _visit(node, order, seen)
     forward = len(order)
+    early = seen.copy()
     for node in _backward(new, lowered, wanted, results):
         _visit(node, order, seen)
 
-    bars: dict[Expr, tuple[Expr, str]] = {}
+    bars: dict[Expr, Expr] = {}
+    heads: dict[Expr, str] = {}
+    several = len(set(lowered.heads.values())) > 1
+    head = "" if several else next(iter(lowered.heads.values()), "")
     for bar, of in lowered.cotangents.items():
-        if not isinstance(of, Sym):
-            bars.setdefault(new[bar], (new[of], lowered.heads[bar]))
-    heads = set(lowered.heads.values()) or {""}
-    head = heads.pop() if len(heads) == 1 else ""
+        written = new[bar]
+        if written in early or written in bars or isinstance(of, Sym):
+            continue
+        bars[written] = new[of]
+        if several:
+            heads[written] = lowered.heads[bar]
     variables = {s.name: s for s in lowered.inputs}
     for name, node in results.items():
-        bars[node] = (variables[name], head)
-    names, statements = _named(lowered, order, forward, called, bars, expansion, taken)
-    inputs = {s.name: names[s] for s in lowered.inputs}
-    return Schedule(lowered, inputs, tuple(statements), names, outputs, results, expansion.wholes)
+        if node not in early:
+            bars[node] = variables[name]
+            heads.pop(node, None)
+    identifiers = Identifiers(taken)
+    inputs = {s.name: identifiers.fresh(s.name) for s in lowered.inputs}
+    fresh = {node: identifiers.fresh(name) for node, name in called.items()}
+    given: dict[Expr, str] = {node: fresh[node] for node in order if node in fresh}
+    return Schedule(
+        lowered, inputs, order, forward, given, bars, heads, head, expansion.hints,
+        outputs, results, expansion.wholes,
+    )  # fmt: skip
 
 
 def _below(roots: Iterable[Expr]) -> set[Expr]:
@@ -126,10 +153,19 @@ def _below(roots: Iterable[Expr]) -> set[Expr]:
     return seen
 
 
-def _visit(root: Expr, order: list[Expr], seen: set[Expr]) -> None:
+def _visit(root: Expr, order: list[Apply], seen: set[Expr]) -> None:
     """Append the applications below the root that are not there yet, arguments first."""
+    if root in seen or not isinstance(root, Apply):
+        return
+    for a in root.args:
+        if a not in seen and a.op is not None:
+            break
+    else:
+        seen.add(root)
+        order.append(root)
+        return
     stack: list[Expr] = [root]
-    entered: list[Expr] = []  # the nodes between the root and the one looked at
+    entered: list[Apply] = []  # the nodes between the root and the one looked at
     while stack:
         node = stack.pop()
         if entered and entered[-1] is node:
@@ -156,47 +192,21 @@ def _backward(
             place.setdefault(bar, len(place))
     latest: dict[Expr, int] = {}
     for node in topological(results.values()):
-        latest[node] = max([place.get(node, -1), *[latest[a] for a in node.args]])
+        found = place.get(node, -1)
+        for a in node.args:
+            if latest[a] > found:
+                found = latest[a]
+        latest[node] = found
     after: dict[int, list[Expr]] = {}
     for result in results.values():
         after.setdefault(latest[result], []).append(result)
     order = after.pop(-1, [])
     waiting: dict[Expr, bool] = {}  # results, and whether a product of the sweep was since
     for bar, i in place.items():
-        if arrays.is_op(bar, "matmul"):
+        if bar.op is not None and bar.op.name == "matmul":
             order += [result for result, ahead in waiting.items() if ahead]
             waiting = {result: True for result, ahead in waiting.items() if not ahead}
         order.append(bar)
-        waiting.update(dict.fromkeys(after.get(i, []), False))
+        if i in after:
+            waiting.update(dict.fromkeys(after[i], False))
     return [*order, *waiting]
-
-
-def _named(
-    lowered: Lowered,
-    order: Sequence[Expr],
-    forward: int,
-    called: Mapping[Expr, str],
-    bars: Mapping[Expr, tuple[Expr, str]],
-    expansion: Expansion,
-    taken: Iterable[str],
-) -> tuple[dict[Expr, str], list[Statement]]:
-    identifiers = Identifiers(taken)
-    names: dict[Expr, str] = {s: identifiers.fresh(s.name) for s in lowered.inputs}
-    given = {node: identifiers.fresh(name) for node, name in called.items()}
-    statements: list[Statement] = []
-    for i, node in enumerate(order):
-        assert isinstance(node, Apply)
-        stage: Stage = "forward" if i < forward else "backward"
-        base, suffix = expansion.hints.get(node, (None, ""))
-        of, head = (None, "") if stage == "forward" else bars.get(node, (None, ""))
-        if node in given:
-            name = given[node]
-        elif of in names:
-            name = identifiers.fresh(f"{names[of]}_bar")
-        elif base in names:
-            name = identifiers.fresh(f"{names[base]}_{suffix}")
-        else:
-            name = identifiers.numbered("u" if stage == "forward" else "t")
-        names[node] = name
-        statements.append(Statement(name, node, stage, of, head, node in given, base, suffix))
-    return names, statements

@@ -43,11 +43,12 @@ def stabilize(roots: Sequence[Expr]) -> Stable:
     new: dict[Expr, Expr] = {}
     rewrites: list[Rewrite] = []
     for node in topological(roots):
-        if not isinstance(node, Apply):
-            new[node] = node
-            continue
-        args = tuple(new[a] for a in node.args)
-        now: Expr = node if args == node.args else apply(node.op, *args)
+        now: Expr = node
+        for a in node.args:
+            if new[a] is not a:
+                assert node.op is not None
+                now = apply(node.op, *[new[a] for a in node.args])
+                break
         # What a rule gives may be what another rule is for.
         for _ in range(8):
             found = _apply_rules(now)
@@ -55,14 +56,12 @@ def stabilize(roots: Sequence[Expr]) -> Stable:
                 break
             rewrites.append(Rewrite(found[0], now, found[1]))
             now = found[1]
-            if not isinstance(now, Apply):
-                break
         new[node] = now
     return Stable([new[root] for root in roots], rewrites)
 
 
 def _apply_rules(node: Expr) -> tuple[str, Expr] | None:
-    if not isinstance(node, Apply):
+    if node.op is None:
         return None
     for name, rule in _RULES.get(node.op.name, ()):
         found = rule(node, *node.args)

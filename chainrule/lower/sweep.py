@@ -31,22 +31,27 @@ def sweep(
     def stands_for(bar: Expr) -> Expr:
         if _transparent(bar, constants):
             return bar
-        if bar not in names:
+        name = names.get(bar)
+        if name is None:
             # No user's symbol has a space in its name; a new one is younger than what it names.
-            names[bar] = symbol(f"cotangent {next(_numbers)}", bar.shape)
-        return names[bar]
+            name = names[bar] = symbol(f"cotangent {next(_numbers)}", bar.shape)
+        return name
 
     found = cotangents(ys, seeds, xs, stands_for)
-    named = {name: bar for bar, name in names.items()}
+    named: dict[Expr, Expr] = {name: bar for bar, name in names.items()}
     new: dict[Expr, Expr] = {}
     for node in topological([*found.values(), *named.values()]):
-        if node in named:
-            new[node] = new[named[node]]
-        elif isinstance(node, Apply):
-            args = tuple(new[a] for a in node.args)
-            new[node] = node if args == node.args else apply(node.op, *args)
+        now = node
+        if node.op is None:
+            bar = named.get(node)
+            if bar is not None:
+                now = new[bar]
         else:
-            new[node] = node
+            for a in node.args:
+                if new[a] is not a:
+                    now = apply(node.op, *[new[a] for a in node.args])
+                    break
+        new[node] = now
     return {node: new[bar] for node, bar in found.items()}
 
 

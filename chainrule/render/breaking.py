@@ -108,15 +108,6 @@ _WIDTHS: dict[Kind, Callable[[Box, list[float]], float]] = {
 }
 
 
-def fitted(box: Box, room: float) -> tuple[list[Box], float]:
-    """The layout as lines, as `lines` has them, and the width of the widest."""
-    wide = width(box)
-    if wide <= room:
-        return [box], wide
-    broken = lines(box, room)
-    return broken, max(map(width, broken))
-
-
 def lines(box: Box, room: float, depth: int = 0, known: Widths | None = None) -> list[Box]:
     """The layout as lines of at most about `room` em; what can be broken is broken.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from chainrule.core.collector import paused
 from chainrule.derivation.steps import Chain
 from chainrule.render.blocks import (
     Block,
@@ -19,10 +20,11 @@ from chainrule.render.blocks import (
     Shown,
     Table,
 )
-from chainrule.render.boxes import Box, in_row, sign_box
+from chainrule.render.boxes import Box
 from chainrule.render.breaking import lines
 from chainrule.render.layout import layout
 from chainrule.render.mathml import escape, mathml
+from chainrule.render.patterns import Face
 from chainrule.render.text import text
 
 _ROOM = 42.0  # em, of what stands right of the equals signs
@@ -65,6 +67,7 @@ mtable.cases mtd, mtable.lines mtd { text-align: left; }
 """
 
 
+@paused()
 def html(page: Page) -> str:
     """A complete document.
 
@@ -127,13 +130,13 @@ def _row(row: Row, at: str) -> Iterator[str]:
     sign = "" if row.left is None or isinstance(row.left, Chain) else "<math><mo>=</mo></math>"
     cells = []
     for part in row.right:
-        broken = lines(layout(part, row.explicit), _ROOM)
+        broken = _ROWS.lines((part,), _ROOM, row.explicit).lines
         cells += [(sign if i == 0 else "", line) for i, line in enumerate(broken)]
     for i, (equal, line) in enumerate(cells):
         note = _note(row, at) if i == len(cells) - 1 else ""
         yield (
             f"<tr><td>{left if i == 0 else ''}</td>"
-            f'<td class="equal">{equal}</td><td>{_display(line)}</td>'
+            f'<td class="equal">{equal}</td><td>{line}</td>'
             f'<td class="reason">{note}</td></tr>'
         )
 
@@ -153,12 +156,15 @@ def _value(number: str) -> str:
 
 def _table(block: Equations) -> str:
     assert block.header is not None
+    room = _ROOM - 12.0
     names = [*filter(None, block.header), *([f"at {block.at}"] if block.at else [])]
     out = ["<tr>" + "".join(f"<th>{escape(name)}</th>" for name in names) + "</tr>"]
     for row in block.rows:
-        right = " <math><mo>=</mo></math> ".join(_math(part, _ROOM - 12.0) for part in row.right)
-        left = "" if row.left is None else _math(row.left, _LEFT)
-        cells = [left, right] if block.header[1] else [_equation(row)]
+        if block.header[1]:
+            right = " <math><mo>=</mo></math> ".join(_math(part, room) for part in row.right)
+            cells = ["" if row.left is None else _math(row.left, _LEFT), right]
+        else:
+            cells = [_cell([side for side in (row.left, *row.right) if side is not None], room)]
         if block.header[2]:
             cells.append(_note(row._replace(number=""), ""))
         if block.at:
@@ -168,25 +174,26 @@ def _table(block: Equations) -> str:
     return f'<div class="scroll"><table class="listing">\n{body}\n</table></div>'
 
 
-def _equation(row: Row) -> str:
-    """Left and right side in one formula, where they are one column of a table."""
-    assert row.left is not None
-    sides = [layout(row.left), *(layout(part) for part in row.right)]
-    parts = [item for side in sides for item in (sign_box(" = "), side)][1:]
-    return _broken(in_row(parts, 0, 0), _ROOM - 12.0)
-
-
 def _math(formula: Shown, room: float) -> str:
-    return _broken(layout(formula), room)
+    return _cell([formula], room)
 
 
-def _broken(box: Box, room: float) -> str:
+def _cell(sides: Sequence[Shown], room: float) -> str:
+    """Formulas with equals signs between them, in one element."""
+    (shown,) = _CELLS.lines(sides, room).lines
+    return shown
+
+
+def _stacked(box: Box, room: float) -> list[Box]:
     broken = lines(box, room)
-    return _display(broken[0] if len(broken) == 1 else Box("lines", tuple(broken)))
+    return broken if len(broken) == 1 else [Box("lines", tuple(broken))]
 
 
 def _display(box: Box) -> str:
     return mathml(box).replace("<math>", '<math displaystyle="true">', 1)
+
+
+_ROWS, _CELLS = Face(_display), Face(_display, breaks=_stacked)
 
 
 # ------------------------------------------------------------------------- words

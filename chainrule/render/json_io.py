@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any, NamedTuple
 
+from chainrule.core.collector import paused
 from chainrule.core.expr import Expr, symbol
 from chainrule.derivation.simplify import overlapping
 from chainrule.derivation.steps import (
@@ -23,16 +25,19 @@ from chainrule.derivation.steps import (
 from chainrule.render.blocks import Code, Math, Paragraph, Prose, Row, Shown
 from chainrule.render.headings import step_title
 from chainrule.render.json_text import dumped
-from chainrule.render.latex import statements as latex_statements
+from chainrule.render.latex import FACE as IN_LATEX
 from chainrule.render.latex import words as latex_words
 from chainrule.render.layout import Written, written
 from chainrule.render.notation import Notation
 from chainrule.render.page import step_rows, verification_block
-from chainrule.render.text import statements, text
+from chainrule.render.patterns import Face, Lays, in_each
+from chainrule.render.text import FACE as IN_TEXT
+from chainrule.render.text import text
 
 SCHEMA = "chainrule/derivation/1"
 
 
+@paused()
 def to_json(derivation: Derivation, verification: Verification | None = None) -> str:
     """One JSON object, as text."""
     return dumped(to_dict(derivation, verification))
@@ -49,16 +54,19 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
     d, notation = derivation, Notation(derivation)
     # Names that only the derivation has are names in the text, and signs in LaTeX.
     plain = Notation(derivation, in_language=True) if d.made else notation
-    lay = _laid()
-    shown, in_plane = _once(lay, statements), _once(lay, latex_statements)
-    together = _Together(plain, shown)
+    together = _Together(plain)
     locals_ = together.texts([e.local for e in d.edges])
     local_derivatives = [_edge(e, local) for e, local in zip(d.edges, locals_, strict=True)]
     result = _result(d.result, together)
     defined = together.definitions
-    in_text = _Face(plain, shown, ": ", defined)
-    in_latex = _Face(notation, in_plane, r": \quad ", defined)
-    steps = [_step(step, in_text, in_latex) for step in d.steps]
+    lay = _laid()
+    in_text, in_latex = (IN_TEXT, ": "), (IN_LATEX, r": \quad ")
+    writers = [_Lines(notation, (in_text, in_latex), lay, defined)]
+    if plain is not notation:
+        writers = [
+            _Lines(n, (f,), lay, defined) for n, f in ((plain, in_text), (notation, in_latex))
+        ]
+    steps = [_step(step, writers) for step in d.steps]
     if verification is not None:
         steps.append(_verify_step(verification))
     return {
@@ -70,7 +78,7 @@ def to_dict(derivation: Derivation, verification: Verification | None = None) ->
         "granularity": d.granularity,
         "style": d.style,
         "intermediates": [
-            {"name": u.name, "expression": shown(u.expression), "shape": list(u.shape)}
+            {"name": u.name, "expression": text(u.expression), "shape": list(u.shape)}
             for u in d.intermediates
         ],
         "local_derivatives": local_derivatives,
@@ -100,19 +108,19 @@ class _Together:
     `definitions` has what the names stand for.
     """
 
-    def __init__(self, notation: Notation, draw: Callable[[Shown], str]) -> None:
-        self._notation, self._draw = notation, draw
+    def __init__(self, notation: Notation) -> None:
+        self._notation = notation
         self.definitions: dict[str, str] = {}
 
     def texts(self, expressions: Sequence[Expr]) -> list[str]:
         """The texts of expressions that belong together."""
         if not overlapping(expressions):
-            return [self._draw(e) for e in expressions]
+            return [text(e) for e in expressions]
         short = [self._notation.formula(e) for e in expressions]
         for name, part in self._notation.definitions(short, again=True):
             if name not in self.definitions:
-                self.definitions[name] = self._draw(part)
-        return [self._draw(e) for e in short]
+                self.definitions[name] = text(part)
+        return [text(e) for e in short]
 
     def shown(self) -> dict[str, Any]:
         """The names, if there are any, as the schema has them."""
@@ -156,43 +164,47 @@ def _block(block: Block) -> dict[str, Any]:
     return shown
 
 
-Draw = Callable[[Shown], str]
+class _Lines(NamedTuple):
+    """How the lines of steps are written, and a path's end, in the language and in LaTeX.
 
-
-class _Face(NamedTuple):
-    """How the lines of steps are written: in the language, in LaTeX; some names are `defined`."""
+    Some names are `defined` already.
+    """
 
     notation: Notation
-    draw: Draw
-    colon: str
+    faces: tuple[tuple[Face, str], ...]
+    lay: Lays
     defined: Container[str]
 
-    def write(self, row: Row) -> str:
-        """A line, with the shared parts in it before it."""
+    def write(self, row: Row) -> list[str]:
+        """A line in each face, with the shared parts in it before it."""
         shared = self.notation.definitions(row.right, again=True)
         parts = [
-            Row(symbol(name, part.shape), (part,))
+            self._line((symbol(name, part.shape), part))
             for name, part in shared if name not in self.defined
         ]  # fmt: skip
-        return "; ".join([self._joined(part) for part in [*parts, row]])
-
-    def _joined(self, row: Row) -> str:
-        right = " = ".join(map(self.draw, row.right))
         if row.left is None:
-            return right
-        return self.draw(row.left) + (self.colon if isinstance(row.left, Chain) else " = ") + right
+            parts.append(self._line(row.right))
+        elif isinstance(row.left, Chain):
+            ends = zip(self._line((row.left,)), self.faces, self._line(row.right), strict=True)
+            parts.append([left + colon + right for left, (_, colon), right in ends])
+        else:
+            parts.append(self._line((row.left, *row.right)))
+        return ["; ".join(shown) for shown in zip(*parts, strict=True)]
+
+    def _line(self, sides: Sequence[Shown]) -> list[str]:
+        return in_each([face for face, _ in self.faces], sides, self.lay)
 
 
-def _laid() -> Callable[[Shown], Written]:
+def _laid() -> Lays:
     """Layouts; that of a formula which comes again soon, for another face, is still there."""
     known: dict[int, tuple[Shown, Written]] = {}
 
-    def lay(formula: Shown) -> Written:
+    def lay(formula: Shown, explicit: bool) -> Written:
         found = known.get(id(formula))
         if found is None:
             if len(known) > _FEW:
                 known.clear()
-            found = known[id(formula)] = formula, written(formula)
+            found = known[id(formula)] = formula, written(formula, explicit)
         return found[1]
 
     return lay
@@ -201,38 +213,21 @@ def _laid() -> Callable[[Shown], Written]:
 _FEW = 32
 
 
-def _once(lay: Callable[[Shown], Written], draw: Callable[[Written], str]) -> Draw:
-    """Formulas drawn, expressions only once: the document has them all anyway."""
-    known: dict[Expr, str] = {}
-
-    def drawn(formula: Shown) -> str:
-        if not isinstance(formula, Expr):
-            return draw(lay(formula))
-        if formula not in known:
-            known[formula] = draw(lay(formula))
-        return known[formula]
-
-    return drawn
-
-
-def _step(step: Step, in_text: _Face, in_latex: _Face) -> dict[str, Any]:
+def _step(step: Step, writers: Sequence[_Lines]) -> dict[str, Any]:
     lines = []
-    rows = list(step_rows(step, in_latex.notation))
-    named = rows
-    if in_text.notation is not in_latex.notation:
-        named = list(step_rows(step, in_text.notation))
-    for row, in_names, line in zip(rows, named, step.lines, strict=True):
-        shown: dict[str, Any] = {
-            "text": in_text.write(in_names),
-            "latex": in_latex.write(row),
-            "rule": row.rule,
-        }
+    notation = writers[-1].notation
+    rows = zip(*(step_rows(step, writer.notation) for writer in writers), strict=True)
+    for same, line in zip(rows, step.lines, strict=True):
+        both = [w.write(row) for w, row in zip(writers, same, strict=True)]
+        in_text, in_latex = chain.from_iterable(both)
+        row = same[-1]
+        shown: dict[str, Any] = {"text": in_text, "latex": in_latex, "rule": row.rule}
         if row.provided:
             shown["provided"] = [text(c) for c in row.provided]
         if line.number is not None and math.isfinite(line.number):
             shown["value"] = line.number
         lines.append(shown)
-    title = _plain(step_title(step, in_latex.notation))
+    title = _plain(step_title(step, notation))
     return {"kind": step.kind, "title": title, "lines": lines}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from json import JSONEncoder
+from json.encoder import encode_basestring
 from typing import Any
 
 _scalar = JSONEncoder(ensure_ascii=False).encode
@@ -36,9 +37,13 @@ def dumped(value: Any) -> str:
 
 def _written(value: Any, line: str) -> str:
     """The value; `line` begins a line at its level. It is as deep as the schema, never more."""
+    if type(value) is str:
+        return encode_basestring(value)
     inner = line + "  "
     if isinstance(value, dict) and value:
-        members = [f"{_scalar(key)}: {_written(item, inner)}" for key, item in value.items()]
+        members = [
+            f"{encode_basestring(key)}: {_written(item, inner)}" for key, item in value.items()
+        ]
         return f"{{{inner}{(',' + inner).join(members)}{line}}}"
     if isinstance(value, (list, tuple)) and value:
         return f"[{inner}{(',' + inner).join([_written(item, inner) for item in value])}{line}]"

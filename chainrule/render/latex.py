@@ -18,7 +18,7 @@ from chainrule.render.boxes import (
     emit,
     split_name,
 )
-from chainrule.render.layout import Written, written
+from chainrule.render.patterns import Face
 
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%",
@@ -35,14 +35,7 @@ def latex(formula: Formula | Label) -> str:
     >>> print(latex(2 * x * (x + 1) / t**2))
     \frac{2 x \left(x + 1\right)}{\theta_{1}^{2}}
     """
-    return statements(written(formula))
-
-
-def statements(laid: Written) -> str:
-    """The same of a formula that is laid out."""
-    definitions, box = laid
-    parts = [f"{name(part)} = {write(shown)}; " for part, shown in definitions]
-    return "".join([*parts, write(box)])
+    return FACE.line((formula,))
 
 
 @lru_cache(maxsize=4096)
@@ -225,3 +218,6 @@ _DRAWS: Draws = {
     "matrix": _matrix,
     "lines": _lines,
 }  # fmt: skip
+
+FACE = Face(write, name)
+"""LaTeX as it is read; what other faces make of it has patterns of its own."""

@@ -5,6 +5,7 @@ A fragment needs amsmath, amssymb, textcomp, array, booktabs, longtable.
 
 from __future__ import annotations
 
+from chainrule.core.collector import paused
 from chainrule.derivation.steps import Chain
 from chainrule.render.blocks import (
     Block,
@@ -19,10 +20,7 @@ from chainrule.render.blocks import (
     Row,
     Table,
 )
-from chainrule.render.boxes import Box
-from chainrule.render.breaking import fitted, lines, width
-from chainrule.render.latex import latex, words, write
-from chainrule.render.layout import layout
+from chainrule.render.latex import FACE, latex, words
 
 _LINE = 46.0  # em, of the 160 mm that the document is wide: estimates are rather too wide
 _TABLE = 38.5  # em, of the columns of a table with the gaps between them
@@ -49,6 +47,7 @@ def document(page: Page) -> str:
     return f"{_PREAMBLE}{fragment(page)}\\end{{document}}\n"
 
 
+@paused()
 def fragment(page: Page) -> str:
     """The page without preamble, to include in a document."""
     return "".join(_block(block) for block in page.blocks)
@@ -102,8 +101,10 @@ def _verbatim(line: str) -> str:
 
 
 def _equations(block: Equations) -> str:
-    lefts = [None if row.left is None or row.continues else layout(row.left) for row in block.rows]
-    widths = [width(box) if box else 0.0 for box in lefts]
+    lefts = [
+        None if row.left is None or row.continues else FACE.lines((row.left,)) for row in block.rows
+    ]
+    widths = [left.widest if left else 0.0 for left in lefts]
     margin = max((w for w in widths if w <= _LINE / 3), default=0.0)
     room = _LINE - margin - 3.0
     rows = []
@@ -111,17 +112,18 @@ def _equations(block: Equations) -> str:
         sign = "" if row.left is None else r"\quad " if isinstance(row.left, Chain) else "= "
         drawn = []
         for part in row.right:
-            broken = lines(layout(part, row.explicit), room)
-            first, *rest = map(write, broken)
+            broken = FACE.lines((part,), room, row.explicit)
+            first, *rest = broken.lines
             drawn += [f" & {sign}{first}", *(rf" & \qquad {{}}{line}" for line in rest)]
         if left and wide <= margin:
-            drawn[0] = write(left) + drawn[0]
+            drawn[0] = left.lines[0] + drawn[0]
         elif left:
-            top, *others = lines(left, _LINE - 3.0)
-            above = [write(top), *(r"\qquad " + write(line) for line in others)]
+            assert row.left is not None
+            top, *others = FACE.lines((row.left,), _LINE - 3.0).lines
+            above = [top, *(r"\qquad " + line for line in others)]
             drawn = [*(rf"\rlap{{$\displaystyle {line}$}} &" for line in above), *drawn]
         if note := _note(row, block.at, room):
-            drawn[-1] += _tag(note, room - width(broken[-1]))
+            drawn[-1] += _tag(note, room - broken.last)
         rows += drawn
     return "\n".join([r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}", ""])
 
@@ -138,8 +140,9 @@ def _note(row: Row, at: str, room: float) -> list[tuple[str, float]]:
     """What is said about the last part, with the width of each remark."""
     notes = [(words(row.rule), 0.45 * len(row.rule))] if row.rule else []
     for i, relation in enumerate(row.provided):
-        box = layout(relation)
-        notes.append((("and " if i else "where ") + _inline(box, room - 6.0), width(box) + 3.0))
+        shown = _aligned(FACE.lines((relation,), room - 6.0).lines)
+        wide = FACE.lines((relation,)).widest + 3.0
+        notes.append((("and " if i else "where ") + shown, wide))
     if row.number:
         equal = "" if row.number.startswith("≈") else "$=$ "
         notes.append((f"{equal}{_value(row.number)} at {words(at)}", 8.0))
@@ -163,26 +166,26 @@ def _table(block: Equations) -> str:
     """A table that may go over pages; its columns have widths, so that one run sets it."""
     assert block.header is not None
     names = [*filter(None, block.header), *([f"at {block.at}"] if block.at else [])]
-    cells = [(layout(row.left), layout(row.right[0])) for row in block.rows if row.left is not None]
+    cells = [(row.left, row.right[0]) for row in block.rows if row.left is not None]
     room = (
         _TABLE
         - 2.3 * len(names)
         - (_REASON if block.header[2] else 0.0)
         - (_VALUE if block.at else 0.0)
     )
-    first = min(room / 2, max(width(left) for left, _ in cells))
+    first = min(room / 2, max(FACE.lines((left,)).widest for left, _ in cells))
     body = []
     widths: list[float] = [len(name) / 2 for name in names]
     for row, (left, right) in zip(block.rows, cells, strict=True):
         if block.header[1]:
-            broken = [fitted(left, first), fitted(right, room - first)]
+            broken = [FACE.lines((left,), first), FACE.lines((right,), room - first)]
         else:
-            broken = [fitted(Box("row", (left, Box("sign", (), " = "), right)), room)]
-        if max(len(cell) for cell, _ in broken) > _TALLEST:
+            broken = [FACE.lines((left, right), room)]
+        if max([len(cell.lines) for cell in broken]) > _TALLEST:
             return _equations(block)
-        for k, (cell, wide) in enumerate(broken):
-            widths[k] = max(widths[k], wide + 1.5 * (len(cell) > 1))
-        shown = [_aligned(cell) for cell, _ in broken]
+        for k, cell in enumerate(broken):
+            widths[k] = max(widths[k], cell.widest + 1.5 * (len(cell.lines) > 1))
+        shown = [_aligned(cell.lines) for cell in broken]
         if block.header[2]:
             notes = _note(row._replace(number=""), "", _REASON + 6.0)
             shown.append(", ".join(note for note, _ in notes))
@@ -199,14 +202,10 @@ def _table(block: Equations) -> str:
     ])  # fmt: skip
 
 
-def _inline(box: Box, room: float) -> str:
-    return _aligned(lines(box, room))
-
-
-def _aligned(broken: list[Box]) -> str:
-    if len(broken) == 1:
-        return f"$\\displaystyle {write(broken[0])}$"
-    rows = r" \\ & \quad {}".join(map(write, broken))
+def _aligned(lines: list[str]) -> str:
+    if len(lines) == 1:
+        return f"$\\displaystyle {lines[0]}$"
+    rows = r" \\ & \quad {}".join(lines)
     return rf"$\displaystyle \begin{{aligned}}[t] & {rows} \end{{aligned}}$"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from chainrule.core.collector import paused
 from chainrule.render.blocks import (
     Block,
     Code,
@@ -18,13 +19,13 @@ from chainrule.render.blocks import (
     Shown,
     Table,
 )
-from chainrule.render.breaking import lines
-from chainrule.render.latex import latex, write
-from chainrule.render.layout import layout
+from chainrule.render.latex import name, write
+from chainrule.render.patterns import Face
 
 _LINE = 55.0  # em
 
 
+@paused()
 def markdown(page: Page) -> str:
     """The page as Markdown: `$…$` in sentences, `$$…$$` for equations, tables with pipes."""
     return "\n\n".join(_block(block) for block in page.blocks) + "\n"
@@ -57,7 +58,7 @@ def _equations(block: Equations) -> str:
         sign = "= " if row.left is not None else ""
         drawn: list[str] = []
         for part in row.right:
-            first, *rest = [_safe(write(line)) for line in lines(layout(part, row.explicit), _LINE)]
+            first, *rest = _FACE.lines((part,), _LINE, row.explicit).lines
             drawn += [f"& {sign}{first}", *(rf"& \qquad {{}}{line}" for line in rest)]
         note = _note(row, block.at)
         if note:
@@ -71,7 +72,7 @@ def _equations(block: Equations) -> str:
 def _note(row: Row, at: str) -> str:
     notes = [_upright(row.rule)] if row.rule else []
     if row.provided:
-        notes.append("where " + " and ".join(f"${_safe(latex(c))}$" for c in row.provided))
+        notes.append("where " + " and ".join(f"${_math(c)}$" for c in row.provided))
     if row.number:
         equal = "" if row.number.startswith("≈") else "= "
         notes.append(f"{equal}{row.number} at {_upright(at)}")
@@ -86,10 +87,10 @@ def _table(block: Equations) -> str:
     out = ["| " + " | ".join(map(_words, names)) + " |", "|" + " --- |" * len(names)]
     for row in block.rows:
         left = "" if row.left is None else _math(row.left)
-        right = " = ".join(_safe(latex(part)) for part in row.right)
+        right = _FACE.line(row.right)
         cells = [f"${left}$", f"${right}$"] if second else [f"${left} = {right}$"]
         if third:
-            where = " and ".join(f"${_safe(latex(c))}$" for c in row.provided)
+            where = " and ".join(f"${_math(c)}$" for c in row.provided)
             cells.append(_words(row.rule) + (f", where {where}" if where else ""))
         if block.at:
             cells.append(row.number)
@@ -98,7 +99,7 @@ def _table(block: Equations) -> str:
 
 
 def _math(formula: Shown) -> str:
-    return _safe(latex(formula))
+    return _FACE.line((formula,))
 
 
 def _safe(mathematics: str) -> str:
@@ -107,6 +108,9 @@ def _safe(mathematics: str) -> str:
         mathematics.replace(r"\left|", r"\left\vert ").replace(r"\right|", r"\right\vert ")
         .replace("|", r"\vert ").replace("<", r"\lt ").replace(">", r"\gt ")
     )  # fmt: skip
+
+
+_FACE = Face(lambda box: _safe(write(box)), lambda shown: _safe(name(shown)))
 
 
 def _prose(prose: Prose) -> str:

@@ -106,12 +106,12 @@ class Notation:
         return self._signed(sign, by_name=True)
 
     def _signed(self, sign: Sign, by_name: bool = False) -> Formula:
-        name = self._name
         if isinstance(sign, Partial):
             straight = self._is_straight(sign.of, sign.total, by_name)
             if straight == sign.total and not self._arrays:
                 return sign
-            return Partial(name(sign.of), name(sign.by), straight)
+            return Partial(self._name(sign.of), self._name(sign.by), straight)
+        name = self._name
         match sign:
             case Chain(nodes):
                 return Chain(tuple(map(name, nodes))) if self._arrays else sign
@@ -227,10 +227,10 @@ class Notation:
         self, formulas: Iterable[Formula], again: bool = False
     ) -> list[tuple[str, Expr]]:
         """The named parts below these formulas; those asked for before only `again`."""
-        if not self._parts:
+        if not (self._parts and self._shortened):
             return []
         found: dict[str, Expr] = {}
-        stack = [e for f in formulas for e in leaves(f) if e in self._shortened]
+        stack = [e for e in leaves(formulas) if e in self._shortened]
         seen = set(stack)
         while stack:
             node = stack.pop()
@@ -278,8 +278,7 @@ def _has_rows(derivation: Derivation, arrays: Container[str]) -> bool:
 
 
 def _expressions(derivation: Derivation) -> list[Expr]:
-    lines = [line for step in derivation.steps for line in step.lines]
-    return list(dict.fromkeys(e for line in lines for part in line.parts for e in leaves(part)))
+    return leaves([part for step in derivation.steps for line in step.lines for part in line.parts])
 
 
 def _operands(derivation: Derivation) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from chainrule.core.collector import paused
 from chainrule.core.expr import Expr, free_symbols, symbol
 from chainrule.core.shape import shape_text
 from chainrule.derivation.steps import (
@@ -35,9 +36,10 @@ from chainrule.render.headings import entry_title, only_path, ordinal, page_titl
 from chainrule.render.notation import Notation
 from chainrule.render.sentences import ambiguity, listing, plural, validity
 from chainrule.render.sentences import verification_block as verification_block
-from chainrule.render.text import text
+from chainrule.render.text import same, text
 
 
+@paused()
 def page(derivation: Derivation, verification: Verification | None = None) -> Page:
     """The derivation as a page; with a verification, its lines come last."""
     blocks = list(_derivation(derivation))
@@ -146,7 +148,7 @@ def _repeats(before: Step | None, step: Step) -> bool:
     (*_, last), (line, *more) = before.lines, step.lines
     if step.topic not in ("substitute", "simplify") or more or line.number is not None:
         return False
-    return not line.because and text(line.parts[-1]) == text(last.parts[-1])
+    return not line.because and same(line.parts[-1], last.parts[-1])
 
 
 _ENTRY_TOPICS = frozenset(["path", "substitute", "simplify", "gradient", "indices", "actions"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
 from chainrule.core.expr import Apply, Expr, Sym, apply, symbol, topological
+from chainrule.core.ops import Operator
 from chainrule.derivation.steps import (
     Chain,
     Delta,
@@ -84,6 +86,9 @@ def shared(
     size: dict[Expr, int] = {}
     depth: dict[Expr, int] = {}
     for node in order:
+        if not node.args:
+            inside[node], size[node], depth[node] = node, 1, 0
+            continue
         shown, total, storey = node, 1, 0
         if isinstance(node, Apply):
             args = tuple([inside[a] for a in node.args])
@@ -104,6 +109,9 @@ def shared(
 def _dimensions(order: Sequence[Expr]) -> set[Expr]:
     """What is an axis, a place or a dimension: these stay as they are."""
     found: set[Expr] = set()
+    rows = {node.op for node in order}
+    if not any(row is not None and row.notation in _COUNTED for row in rows):
+        return found
     for node in reversed(order):
         if node in found:
             found.update(node.args)
@@ -133,7 +141,13 @@ def measure(roots: Sequence[Expr], limit: int = LIMIT) -> tuple[dict[Expr, int],
     size: dict[Expr, int] = {}
     depth: dict[Expr, int] = {}
     for node in topological(roots):
-        size[node] = min(limit + 1, 1 + sum([size[a] for a in node.args]))
+        if not node.args:
+            size[node], depth[node] = 1, 0
+            continue
+        total = 1
+        for argument in node.args:
+            total += size[argument]
+        size[node] = total if total <= limit else limit + 1
         depth[node] = _storey(node, depth)
     return size, depth
 
@@ -142,20 +156,20 @@ def _storey(node: Expr, depth: Mapping[Expr, int]) -> int:
     """The number of storeys, given those of the arguments."""
     most = 0
     for i, argument in enumerate(node.args):
-        if argument.op is not None:
-            most = max(most, depth[argument] + _encloses(node, i))
+        if argument.op is not None and node.op is not None:
+            storeys = depth[argument] + _encloses(node.op, argument.op, i > 0)
+            if storeys > most:
+                most = storeys
     return most
 
 
-def _encloses(node: Expr, slot: int) -> bool:
-    """Whether the argument stands in brackets, under a bar or above the line."""
-    argument = node.args[slot]
-    if not isinstance(node, Apply) or not isinstance(argument, Apply):
-        return False
-    row, inner = node.op, argument.op.precedence
+@lru_cache(maxsize=1024)
+def _encloses(row: Operator, inner: Operator, later: bool) -> bool:
+    """Whether an argument, the first or a later one, stands in brackets, under a bar or above."""
+    binds = inner.precedence
     if row.notation in ("sum", "product", "prefix", "matmul"):
-        return inner < row.precedence or (inner == row.precedence and slot > 0)
-    return row.notation not in _POSTFIX or slot > 0 or inner < 50
+        return binds < row.precedence or (binds == row.precedence and later)
+    return row.notation not in _POSTFIX or later or binds < 50
 
 
 _POSTFIX = frozenset(["power", "transpose", "inverse", "index", "slice"])
@@ -171,7 +185,7 @@ def shortened(formula: Formula | Label) -> tuple[tuple[tuple[str, Expr], ...], F
     """The definitions that a formula needs to be written in reasonable length, and it with them."""
     if isinstance(formula, Label):
         return (), formula
-    inside = leaves(formula)
+    inside = leaves([formula])
     parts = shared(inside)
     if not parts.definitions:
         return (), formula
@@ -179,22 +193,21 @@ def shortened(formula: Formula | Label) -> tuple[tuple[tuple[str, Expr], ...], F
     return parts.definitions, changed(formula, short.__getitem__)
 
 
-def leaves(formula: Formula) -> list[Expr]:
-    """The expressions in a formula, each once."""
-    if isinstance(formula, Expr):
-        return [formula]
-    if isinstance(formula, Partial):
-        return []
+def leaves(formulas: Iterable[Formula]) -> list[Expr]:
+    """The expressions in formulas, each once."""
     found: dict[Expr, None] = {}
-    stack: list[Formula] = [formula]
+    stack: list[Formula] = [*formulas]
+    stack.reverse()
     while stack:
         part = stack.pop()
         if isinstance(part, Expr):
             found[part] = None
+        elif isinstance(part, Partial):
+            continue
+        elif type(part) in _PARTS:
+            stack += _PARTS[type(part)](part)[::-1]
         elif isinstance(part, Matrix):
             stack.extend(entry for row in reversed(part.rows) for entry in reversed(row))
-        elif type(part) in _PARTS:
-            stack.extend(reversed(_PARTS[type(part)](part)))
         elif isinstance(part, (Transposed, Entry, SumOver)):
             stack.append(part.of)
     return list(found)
@@ -216,16 +229,18 @@ def changed(
 
     It is the same object where nothing in it is.
     """
+    if isinstance(formula, Expr):
+        return of_expression(formula)
+    if isinstance(formula, Partial):
+        return of_sign(formula)
+    if isinstance(formula, (Times, Plus, Diagonal)):
+        parts = _PARTS[type(formula)](formula)
+        made = tuple([changed(part, of_expression, of_sign) for part in parts])
+        return formula if all(map(is_, made, parts)) else type(formula)(made)
 
     def inner(part: Formula) -> Formula:
         return changed(part, of_expression, of_sign)
 
-    if isinstance(formula, Expr):
-        return of_expression(formula)
-    if isinstance(formula, (Times, Plus, Diagonal)):
-        parts = _PARTS[type(formula)](formula)
-        made = tuple(map(inner, parts))
-        return formula if all(map(is_, made, parts)) else type(formula)(made)
     match formula:
         case Matrix(rows):
             return Matrix(tuple(tuple(map(inner, row)) for row in rows))

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
+from chainrule.core.collector import paused
 from chainrule.derivation.steps import Chain, Matrix
 from chainrule.render.blocks import (
     Block,
@@ -50,6 +51,7 @@ _ASCII = str.maketrans(
 )
 
 
+@paused()
 def plain(page: Page, width: int = _WIDTH) -> str:
     """The page as text without colours.
 
@@ -192,7 +194,8 @@ _SHARE = 0.45  # of the room: reasons wider than that stand in no column
 
 def _equations(block: Equations, width: int) -> Iterator[Line]:
     lefts = ["" if row.left is None or row.continues else _formula(row.left) for row in block.rows]
-    margin = max((w for w in map(_width, lefts) if w <= _LEFT_AT_MOST), default=0)
+    left_widths = [*map(_width, lefts)]
+    margin = max([w for w in left_widths if w <= _LEFT_AT_MOST], default=0)
     room = width - len(_INDENT) - margin - 3
     drawn = [_right(row, room) for row in block.rows]
     reasons, numbers = [_reason(row) for row in block.rows], [row.number for row in block.rows]
@@ -203,19 +206,26 @@ def _equations(block: Equations, width: int) -> Iterator[Line]:
     # Reasons and values stand in columns behind the formulas that leave room for them.
     # One that is very long does not push the others out of line.
     widths = [
-        max((w for w in map(_width, column) if w <= room * _SHARE), default=0)
+        max([w for w in map(_width, filter(None, column)) if w <= room * _SHARE], default=0)
         for column in (reasons, numbers)
     ]
     gaps = [len(_GAP) if w else 0 for w in widths]
     last = [_width(lines[-1][-1]) for lines in drawn]
-    reach = max((w for w in last if w + sum(widths) + sum(gaps) <= room), default=0)
+    beside = room - sum(widths) - sum(gaps)
+    reach = max([w for w in last if w <= beside], default=0)
     places = [reach + gaps[0], reach + gaps[0] + widths[0] + gaps[1]]
     if in_column and places[1] + _width(at) <= room:
         yield [(_INDENT + " " * (margin + 3 + places[1]) + at, "dim")]
     elif in_column:
         numbers = [number and f"{_equal(number)} {at}" for number in numbers]
-    for row, left, lines, *notes in zip(block.rows, lefts, drawn, reasons, numbers, strict=True):
-        yield from _row(row, left, lines, [*zip(places, notes, strict=True)], margin, room)
+    columns = zip(lefts, left_widths, drawn, last, reasons, numbers, strict=True)
+    for row, (left, wide, parts, used, reason, number) in zip(block.rows, columns, strict=True):
+        notes = []
+        if reason:
+            notes.append((places[0], reason, "dim"))
+        if number:
+            notes.append((places[1], number, ""))
+        yield from _row(row, left, margin - wide, parts, used, notes, margin, room)
 
 
 def _equal(number: str) -> str:
@@ -225,15 +235,19 @@ def _equal(number: str) -> str:
 def _row(
     row: Row,
     left: str,
+    gap: int,
     parts: list[list[str]],
-    notes: list[tuple[int, str]],
+    used: int,
+    notes: list[tuple[int, str, str]],
     margin: int,
     room: int,
 ) -> Iterator[Line]:
+    """The lines of a row: `gap` is what its left side leaves of the margin, `used` the width
+    of the last line of its right side."""
     sign = "" if row.left is None else "   " if isinstance(row.left, Chain) else " = "
     pad = _INDENT + " " * (margin if sign else 0)
     lead = pad
-    if sign and (gap := margin - _width(left)) >= 0:
+    if sign and gap >= 0:
         lead = _INDENT + left + " " * gap
     elif sign:
         for piece in _wrap(left, room + margin):
@@ -245,11 +259,8 @@ def _row(
                 yield pieces
             pieces = [(lead, ""), (sign if i == 0 else " " * len(sign), ""), (piece, "")]
             lead = pad
-    used = _width(pieces[-1][0])
     below = []
-    for (place, note), style in zip(notes, ("dim", ""), strict=True):
-        if not note:
-            continue
+    for place, note, style in notes:
         wide = _width(note)
         gap = max(place - used, len(_GAP))
         if used + gap + wide > room:

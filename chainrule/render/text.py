@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 
 from chainrule.derivation.steps import Formula
 from chainrule.render.boxes import Box, Drawn, Draws, Label, between, emit
-from chainrule.render.layout import Written, written
+from chainrule.render.layout import written
+from chainrule.render.patterns import Face
 
 _SIGNS = {" <= ": " ≤ ", " >= ": " ≥ ", " != ": " ≠ "}
 
@@ -23,15 +25,18 @@ def text(formula: Formula | Label, explicit: bool = False, signs: bool = False) 
     >>> text((x - (y - 2)) ** 2 / (-x))
     '-(x - (y - 2))^2/x'
     """
-    return statements(written(formula, explicit), signs)
+    return (WITH_SIGNS if signs else FACE).line((formula,), explicit)
 
 
-def statements(laid: Written, signs: bool = False) -> str:
-    """The same of a formula that is laid out."""
-    definitions, box = laid
-    draws = _WITH_SIGNS if signs else _DRAWS
-    parts = [f"{name} = {emit(part, draws)}; " for name, part in definitions]
-    return "".join([*parts, emit(box, draws)])
+def same(one: Formula, other: Formula) -> bool:
+    """Whether `text` writes the two alike."""
+    if one is other:
+        return True
+    (parts, box), (others, last) = written(one), written(other)
+    if len(parts) != len(others):
+        return False
+    rest = zip([*parts, ("", box)], [*others, ("", last)], strict=True)
+    return all(a == b and FACE.write(x) == FACE.write(y) for (a, x), (b, y) in rest)
 
 
 def _call(box: Box) -> Drawn:
@@ -91,3 +96,8 @@ _WITH_SIGNS: Draws = {
     "sign": lambda box: _SIGNS.get(box.text, box.text),
     "derivative": lambda box: _derivative(box, box.text),
 }
+
+FACE = Face(partial(emit, draws=_DRAWS))
+"""What `parse` reads."""
+WITH_SIGNS = Face(partial(emit, draws=_WITH_SIGNS))
+"""For the eye."""

@@ -8,6 +8,7 @@ is declared or defined.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from chainrule.core import ops, table
 from chainrule.core.errors import ParseError, Span, UnknownNameError
@@ -85,6 +86,11 @@ def canonical(text: str) -> str:
         if index.isdigit() and _is_letter(stem):
             return stem + index
     return text
+
+
+def known_names(names: Iterable[str]) -> frozenset[str]:
+    """Names that are known where an expression is read: made once for many expressions."""
+    return frozenset(map(canonical, names))
 
 
 def canonical_name(text: str) -> str:

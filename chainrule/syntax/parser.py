@@ -73,6 +73,7 @@ def parse_expression(
 ) -> Expr:
     """Read one expression; `names` are words of several letters that are names in it.
 
+    For many expressions `names` are made once, by `syntax.names.known_names`.
     `declared`: the shapes of names; the names of dimensions in them are known, too.
     `functions`: declared functions of arrays, as in `Program.functions`.
 

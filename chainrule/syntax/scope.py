@@ -21,6 +21,7 @@ from chainrule.syntax.names import (
     function_row,
     is_function,
     is_function_letter,
+    known_names,
     needs_no_declaration,
 )
 from chainrule.syntax.spelling import unknown_name
@@ -74,7 +75,7 @@ class Scope:
         self.depending: set[str] = set()
         self.plain: dict[str, str] = {}
         self.called: dict[str, str] = {}
-        self._known = {canonical(name) for name in known} | set(self.shapes)
+        self._known = known if isinstance(known, frozenset) else known_names(known)
         self._coming: set[str] = set()
         self._applied: set[str] = set()
         self._bare: set[str] = set()
@@ -127,6 +128,7 @@ class Scope:
             or name in self.dimensions
             or name in self.functions
             or name in self._known
+            or name in self.shapes
         )
 
     def is_own(self, name: str) -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cases import chain, mlp, squaring
-from harness import Result, Skip, log, once, peak, pin, setting, show_time, table
+from harness import Result, log, once, peak, pin, setting, show_time, table
 
 import chainrule as cr
 from chainrule import symbolic
@@ -30,7 +30,6 @@ from chainrule.core.expr import ONE, Apply, Expr, apply, symbol, topological
 from chainrule.core.program import Program
 from chainrule.derivation.paths import Graph
 from chainrule.derivation.steps import Edge
-from chainrule.syntax.lexer import LONGEST_TEXT
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
@@ -88,8 +87,6 @@ def text_of(case: str, nodes: int) -> str:
 
 def parse(case: str, nodes: int) -> Callable[[], Any]:
     text = text_of(case, nodes)
-    if len(text) > LONGEST_TEXT:
-        raise Skip(f"over {LONGEST_TEXT:,} characters")
     return lambda: cr.parse(text)
 
 

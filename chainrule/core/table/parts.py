@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import accumulate
 from typing import Any
 
-from chainrule.core.arithmetic import add, size
+from chainrule.core.arithmetic import size
 from chainrule.core.arrays import dim_of
 from chainrule.core.errors import ShapeError
-from chainrule.core.expr import ZERO, Apply, Expr
+from chainrule.core.expr import Apply, Expr
 from chainrule.core.linmap import Cut, LinMap, Pick, Place, Zero
 from chainrule.core.ops import Notation, Operator
 from chainrule.core.shape import Dim, Shape, add_dims, affine
@@ -142,8 +141,12 @@ def _concat_map(node: Apply, slot: int) -> LinMap:
 def _starts(node: Apply) -> tuple[Expr, ...]:
     """Where each part begins, once for all slots of a node."""
     along = axis_of(node.args[0])
-    sizes = (size(part.shape[along]) for part in node.args[1:-1])
-    return tuple(accumulate(sizes, add, initial=ZERO))
+    start: Dim = 0
+    starts = [start]
+    for part in node.args[1:-1]:
+        start = add_dims(start, part.shape[along])
+        starts.append(start)
+    return tuple(map(size, starts))
 
 
 def _joined(_: Any, axis: Any, *parts: Any) -> Any:

@@ -368,7 +368,8 @@ class _Builder:
             blocks = [self.hessian(output, a, b) for a in names for b in names]
         first.steps += self.stage.steps
         first.made.update(self.stage.made)
-        first.values.update(self.stage.values)
+        second = {v.name: v.expression for v in self.stage.intermediates}
+        first.values.update(second | self.stage.values)
         self.stage = first
         return "hessian" if not direction else "gradient", tuple(blocks)
 

@@ -20,7 +20,8 @@ from chainrule.lower.bound.memory import Parts, laid_out, ordered, split
 from chainrule.lower.bound.source import Module, Plan
 from chainrule.lower.bound.values import Value
 from chainrule.lower.load import load
-from chainrule.lower.schedule import Schedule
+from chainrule.lower.numpy_lines import RESERVED
+from chainrule.lower.schedule import Names, Schedule
 
 # A matrix larger than this (bytes) is not in the processor's cache when it is read again; a
 # block of it is.
@@ -63,10 +64,13 @@ def bind(
         copy: return arrays of their own with each call.
 
     Raises:
-        UsageError: a dimension has no size, or none of this name is there.
+        UsageError: a dimension has no size, or none of this name is there; too large a size.
     """
     source = bound_source(schedule, sizes, dtype, fast_tanh=fast_tanh, copy=copy)
-    step = cast(Bound, load(source)["bind"]())
+    try:
+        step = cast(Bound, load(source)["bind"]())
+    except (MemoryError, ValueError):  # ValueError: more bytes than NumPy can count
+        raise UsageError("arrays of these sizes do not fit into memory") from None
     if all(name == own for name, own in schedule.inputs.items()):
         step.source = source
         return step
@@ -99,8 +103,9 @@ def bound_source(
     roots = [*schedule.outputs.values(), *schedule.results.values()]
     order = _nodes(schedule, roots)
     labels = _labels(order)
+    called = Names(schedule, RESERVED)
     names: dict[Expr, str] = {
-        s.node: s.name for s in schedule.statements if not _NUMBERED.fullmatch(s.name)
+        node: name for node in schedule.order if not _NUMBERED.fullmatch(name := called.name(node))
     }
 
     def entered(block: tuple[str, int] | None) -> tuple[Calls, list[Value]]:
@@ -160,7 +165,7 @@ def _sized(inputs: Sequence[Sym], sizes: Mapping[str, int]) -> dict[str, int]:
 def _nodes(schedule: Schedule, roots: Sequence[Expr]) -> list[Expr]:
     """All nodes in the order of the statements, leaves where they are first read."""
     order: dict[Expr, None] = {}
-    for node in (*(s.node for s in schedule.statements), *roots):
+    for node in (*schedule.order, *roots):
         for a in node.args:
             if a not in order:  # a leaf, or a size made of dimensions
                 order.update(dict.fromkeys(topological([a])))
