@@ -180,3 +180,10 @@ def test_a_worked_answer_that_claims_nothing(tmp_path: Path) -> None:
     for nothing in ("once upon a time", "y = x^2", "\0" * 5000):
         file.write_text(nothing, encoding="utf-8")
         assert main(["check", "--steps", str(file)]) == 2
+
+
+def test_a_point_with_many_names_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"x_{i}" for i in range(9)]
+    at = ",".join(f"{name}={i}" for i, name in enumerate(names))
+    assert main(["derive", "*".join(names), "--wrt", "x_0", "--at", at, "--verify", "off"]) == 0
+    assert "at the given point" in capsys.readouterr().out

@@ -216,6 +216,7 @@ def _is_wide(formula: Formula) -> bool:
 
 
 _WIDEST, _TALLEST = 68, 24
+_MOST_VALUES = 8  # of a point that is told wherever numbers at it are
 
 
 def _entries(whole: Row, d: Derivation, notation: Notation) -> Iterator[Block]:
@@ -235,6 +236,8 @@ def _entries(whole: Row, d: Derivation, notation: Notation) -> Iterator[Block]:
 
 
 def _at(d: Derivation) -> str:
+    if len(d.point) > _MOST_VALUES:
+        return "the given point"
     return ", ".join(f"{name} = {value}" for name, value in d.point.items())
 
 
