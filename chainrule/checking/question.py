@@ -36,17 +36,6 @@ if TYPE_CHECKING:
 class Question(Task):
     """A question about numbers: a derivative, a gradient, a Jacobian or a Hessian."""
 
-    def __init__(
-        self,
-        program: Program,
-        variables: Sequence[str] = (),
-        order: int = 1,
-        layout: Layout | None = None,
-        seconds: float | None = None,
-    ) -> None:
-        order = program.order if program.order > 1 else order
-        super().__init__(program, variables, order, layout, seconds)
-
     def check(self, answer: str) -> Verdict:
         """The verdict on one answer; what takes longer than ten seconds is undecided."""
         self.begin()

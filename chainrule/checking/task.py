@@ -32,7 +32,8 @@ class Task:
         layout: Layout | None = None,
         seconds: float | None = None,
     ) -> None:
-        self.program, self.layout, self.order = program, layout, order
+        self.program, self.layout = program, layout
+        self.order = program.order if program.order > 1 else order
         self.asked = tuple(variables or program.variables or program.arguments)
         self.names = Names.of(program, self.asked)
         self.until = self.latest = _FOREVER
